@@ -1,0 +1,1 @@
+"""Verifies what Slack sends, turns it into jobs and acks."""

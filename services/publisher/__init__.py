@@ -1,0 +1,1 @@
+"""Paces `views.publish` and builds Home tabs from stored state."""

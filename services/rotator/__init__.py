@@ -1,0 +1,1 @@
+"""Owns the schedules: claims what is due and changes photos."""

@@ -1,0 +1,1 @@
+"""Rotavatar's shared kernel: what every process agrees on."""

@@ -1,0 +1,1 @@
+"""Draws the catalogue of avatars once, so that no serving process ever draws."""

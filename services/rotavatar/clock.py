@@ -18,7 +18,7 @@ import structlog
 
 log = structlog.get_logger()
 
-CLOCK_KEY = "rotavatar:clock"
+CLOCK_KEY = "rv:{p00}:clock"
 """Redis hash that holds the speed; absent in production."""
 
 MAX_SPEED = 3600.0

@@ -16,10 +16,10 @@ Workspace = NewType("Workspace", str)
 User = NewType("User", str)
 """A Slack user id, which means something only together with its workspace."""
 
-LAYOUT = "rotavatar:layout"
+LAYOUT = "rv:{p00}:layout"
 """Hash that records the partition count."""
 
-APPS = "rotavatar:{apps}:apps"
+APPS = "rv:{p00}:apps"
 """Hash of further Slack apps: app id to sealed credentials."""
 
 
@@ -125,3 +125,8 @@ def looking(workspace: Workspace) -> str:
 def person(enterprise: str, user: User) -> str:
     """String with expiry: the lease of a person whom we may meet in several workspaces of one Enterprise Grid."""
     return f"{tag(partition_of(Workspace(enterprise)))}person:{enterprise}:{user}"
+
+
+def refresh(workspace: Workspace, subject: str) -> str:
+    """String with expiry: the lease under which one credential is refreshed."""
+    return f"{tag(partition_of(workspace))}refresh:{workspace}:{subject}"

@@ -1,0 +1,264 @@
+"""What is stored of a member and of a workspace, and how it lies in Redis hashes.
+
+Field names in Redis are two letters, and a field at its default is absent: a hundred thousand members are kept for less
+than 600 bytes each. The table of fields in `docs/data-model.md` is checked against this module.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import msgspec
+
+from rotavatar.keys import User, Workspace
+from rotavatar.policy import Policy
+
+
+class Idle(StrEnum):
+    """Why a member waits for no due time."""
+
+    NO = ""
+    OFF = "off"
+    PAUSED = "paused"
+    OUTSIDE = "outside"
+    RECONNECT = "reconnect"
+    CONSENT = "consent"
+    FORBIDDEN = "forbidden"
+    LEFT = "left"
+
+
+class Wish(StrEnum):
+    """What the member's next photo write is for. A planned rotation is the absence of a wish."""
+
+    NONE = ""
+    SHUFFLE = "shuffle"
+    UNDO = "undo"
+    RESTORE = "restore"
+    LEAVE = "leave"
+    FORGET = "forget"
+
+
+class Status(StrEnum):
+    """How a workspace stands."""
+
+    ACTIVE = ""
+    SUSPENDED = "suspended"
+    MIGRATING = "migrating"
+    UNINSTALLED = "uninstalled"
+
+
+OWN_PICTURE: Final = "own"
+"""The picture reference of the member's own photo."""
+
+
+class OwnPhoto(msgspec.Struct, frozen=True, array_like=True):
+    """The member's own photo, as it was before we first replaced it.
+
+    `name` is its object in the photo store; empty for one of Slack's default photos, which `users.deletePhoto`
+    brings back.
+    """
+
+    hash: str
+    name: str = ""
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True):
+    """A photo write that was begun. While it is open, an unknown hash may be ours.
+
+    `picture` is what we meant to show (a reference or `own`), `previous_hash` what Slack showed before, `at` when (ms).
+    """
+
+    picture: str
+    previous_hash: str
+    at: int
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One member's record. Times are milliseconds since the epoch unless they say otherwise; 0 means never.
+
+    `*_at` beside a choice is Slack's time of the click that set it: only a later one changes it.
+    """
+
+    version: int = 0
+    epoch: int = 0
+    fence: int = 0
+    attempt: int = 0
+    credential: bytes = b""
+    credential_at: int = 0
+    refresh_at: int = 0
+    """When a refresh of the token was begun and not yet recorded."""
+    idle: Idle = Idle.NO
+    frequency: int = 0
+    frequency_at: int = 0
+    pack: str = ""
+    pack_at: int = 0
+    paused: bool = False
+    paused_until: int = 0
+    """Epoch seconds; 0 while paused means until told otherwise."""
+    pause_at: int = 0
+    wish: Wish = Wish.NONE
+    wish_at: int = 0
+    picture: str = ""
+    """What we last set: a reference, `own`, or empty before the first change."""
+    previous: str = ""
+    """What *Undo* brings back."""
+    next: str = ""
+    position: int = 0
+    """How far the member has walked through the pack."""
+    rotated_at: int = 0
+    our_hash: str = ""
+    """Slack's avatar hash of the photo that we last set."""
+    image_url: str = ""
+    """Slack's `image_512` of its last answer."""
+    own: OwnPhoto | None = None
+    outside_hash: str = ""
+    """The photo that was set outside and that we asked about."""
+    intent: Intent | None = None
+    problem: str = ""
+    """Key of the sentence that the Home tab shows about the last failure."""
+    zone: str = ""
+    """The member's IANA zone, as Slack told it when they joined."""
+    joined_at: int = 0
+    left_at: int = 0
+
+
+class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One workspace's record."""
+
+    version: int = 0
+    epoch: int = 0
+    status: Status = Status.ACTIVE
+    status_at: int = 0
+    app: str = ""
+    name: str = ""
+    enterprise: str = ""
+    """The organisation that the team belongs to, if any."""
+    org: bool = False
+    """Whether this is an org-wide install; then the workspace key is the enterprise id."""
+    credential: bytes = b""
+    credential_at: int = 0
+    refresh_at: int = 0
+    bot_user: str = ""
+    policy: Policy = Policy()
+    limits: str = ""
+    """`policy.limits` as the scripts read it; empty means the defaults."""
+    declared: bool = False
+    """Whether a SlackTenant declares it: then its token is not ours to revoke."""
+
+
+MEMBER_FIELDS: Final[Mapping[str, str]] = {
+    "version": "v",
+    "epoch": "e",
+    "fence": "f",
+    "attempt": "a",
+    "credential": "c",
+    "credential_at": "ca",
+    "refresh_at": "ra",
+    "idle": "i",
+    "frequency": "q",
+    "frequency_at": "qa",
+    "pack": "p",
+    "pack_at": "pa",
+    "paused": "z",
+    "paused_until": "zu",
+    "pause_at": "za",
+    "wish": "w",
+    "wish_at": "wa",
+    "picture": "g",
+    "previous": "gp",
+    "next": "n",
+    "position": "o",
+    "rotated_at": "r",
+    "our_hash": "h",
+    "image_url": "u",
+    "own": "ow",
+    "outside_hash": "oh",
+    "intent": "x",
+    "problem": "pr",
+    "zone": "tz",
+    "joined_at": "j",
+    "left_at": "l",
+}
+"""Attribute to the name of its field in Redis. The scripts use these names too."""
+
+WORKSPACE_FIELDS: Final[Mapping[str, str]] = {
+    "version": "v",
+    "epoch": "e",
+    "status": "s",
+    "status_at": "sa",
+    "app": "a",
+    "name": "n",
+    "enterprise": "en",
+    "org": "og",
+    "credential": "c",
+    "credential_at": "ca",
+    "refresh_at": "ra",
+    "bot_user": "b",
+    "policy": "p",
+    "limits": "lim",
+    "declared": "d",
+}
+"""Attribute to the name of its field in Redis."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a decision about a member is made from, read at one instant."""
+
+    workspace: Workspace
+    user: User
+    record: WorkspaceRecord
+    member: Member | None
+    due: float | None
+    """Due time in ms, if the member is due."""
+    lease: float | None
+    """End of the lease in ms, if a photo write is under way."""
+
+
+R = TypeVar("R", Member, WorkspaceRecord)
+
+
+def unpack(kind: type[R], fields: Mapping[str, str], raw: Mapping[bytes, bytes]) -> R:
+    """Read a record from the fields of its hash. Unknown fields are left alone."""
+    values: dict[str, object] = {}
+    for attribute, name in fields.items():
+        value = raw.get(name.encode())
+        if value is not None:
+            values[attribute] = value if attribute == "credential" else _read(attribute, value)
+    return msgspec.convert(values, kind, strict=False)
+
+
+def changes(
+    fields: Mapping[str, str], before: R, after: R
+) -> tuple[dict[str, str | bytes], list[str]]:
+    """What to write so that a hash that holds `before` holds `after`: fields to set, fields to delete."""
+    default = type(after)()
+    put: dict[str, str | bytes] = {}
+    drop: list[str] = []
+    for attribute, name in fields.items():
+        value = getattr(after, attribute)
+        if value == getattr(before, attribute):
+            continue
+        if value == getattr(default, attribute):
+            drop.append(name)
+        else:
+            put[name] = _write(value)
+    return put, drop
+
+
+_JSON: Final = frozenset({"own", "intent", "policy"})
+
+
+def _read(attribute: str, value: bytes) -> object:
+    return msgspec.json.decode(value) if attribute in _JSON else value.decode()
+
+
+def _write(value: object) -> str | bytes:
+    match value:
+        case bytes() | str():
+            return value
+        case bool():
+            return "1" if value else "0"
+        case int():
+            return str(value)
+        case _:
+            return msgspec.json.encode(value)

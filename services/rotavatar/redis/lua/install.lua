@@ -1,0 +1,35 @@
+#!lua
+-- Store what an installation brought, and the jobs that follow from it, in one step.
+-- KEYS[1] workspace hash, KEYS[2] member hash
+-- ARGV    prefix, workspace, member, count of workspace fields, those fields and values,
+--         count of member fields, those fields and values, schedule job, publish job
+-- A credential that is older than the stored one changes nothing: 'ca' is Slack's time of its answer.
+local prefix, w, user, at = ARGV[1], ARGV[2], ARGV[3], 4
+
+local function list()
+  local n, values = tonumber(ARGV[at]), {}
+  for i = 1, n do values[i] = ARGV[at + i] end
+  at = at + n + 1
+  return values
+end
+
+local function store(key, values)
+  local time
+  for i = 1, #values, 2 do if values[i] == 'ca' then time = tonumber(values[i + 1]) end end
+  if #values == 0 or (time and time < tonumber(redis.call('HGET', key, 'ca') or 0)) then return false end
+  redis.call('HSET', key, unpack(values))
+  redis.call('HINCRBY', key, 'e', 1)
+  redis.call('HINCRBY', key, 'v', 1)
+  return true
+end
+
+local workspace, member = list(), list()
+if store(KEYS[1], workspace) then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra') end
+redis.call('SADD', prefix .. 'workspaces', w)
+if store(KEYS[2], member) then
+  redis.call('HDEL', KEYS[2], 'ra')
+  redis.call('SADD', prefix .. 'members:' .. w, user)
+  redis.call('XADD', prefix .. 'jobs:schedule', '*', 'j', ARGV[at])
+end
+redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', ARGV[at + 1])
+return 'OK'

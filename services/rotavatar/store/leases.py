@@ -1,0 +1,40 @@
+"""Leases: who may do something now. Every one expires by itself."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rotavatar import keys
+from rotavatar.keys import User, Workspace
+from rotavatar.redis import Redis
+
+
+class LeaseStore:
+    """Leases that are keys with an expiry in real time."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Keep the leases in `redis`."""
+        self._redis = redis
+
+    @asynccontextmanager
+    async def person(self, enterprise: str, user: User, *, seconds: float) -> AsyncIterator[bool]:
+        """Hold the one lease under which a person's photo is written; yields whether we got it."""
+        partition = keys.partition_of(Workspace(enterprise))
+        async with self._held(partition, keys.person(enterprise, user), seconds) as got:
+            yield got
+
+    @asynccontextmanager
+    async def refresh(self, workspace: Workspace, subject: str, *, seconds: float) -> AsyncIterator[bool]:
+        """Hold the lease under which one credential is refreshed (`subject`: a user id, or `bot`)."""
+        async with self._held(keys.partition_of(workspace), keys.refresh(workspace, subject), seconds) as got:
+            yield got
+
+    @asynccontextmanager
+    async def _held(self, partition: int, key: str, seconds: float) -> AsyncIterator[bool]:
+        token = secrets.token_hex(8)
+        got = await self._redis.execute(partition, "SET", key, token, "NX", "PX", int(seconds * 1000))
+        try:
+            yield got is not None
+        finally:
+            if got is not None:
+                await self._redis.run(partition, "release", [key], [token])

@@ -1,0 +1,203 @@
+"""Member records and their places: claimed, read, and replaced only by who saw their present version."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from rotavatar import keys
+from rotavatar.keys import User, Workspace
+from rotavatar.messages import PublishAsked, encode
+from rotavatar.pacing import Limits
+from rotavatar.records import (
+    MEMBER_FIELDS,
+    WORKSPACE_FIELDS,
+    Member,
+    Snapshot,
+    WorkspaceRecord,
+    changes,
+    unpack,
+)
+from rotavatar.redis import Redis, Reply
+from rotavatar.store.jobs import GROUP, Ack
+
+IN_FLIGHT: Final = 2
+"""Photo writes of one workspace at a time: enough for Slack's rate, too few to fill a worker with slow answers."""
+
+DEFAULT_LIMITS: Final = Limits().packed()
+
+
+class Place(StrEnum):
+    """Where a commit leaves the member."""
+
+    DUE = "due"
+    IDLE = "idle"
+    FLIGHT = "flight"
+    GONE = "gone"
+    STAY = "stay"
+
+
+class Outcome(StrEnum):
+    """What became of a commit."""
+
+    OK = "OK"
+    STALE = "STALE"
+    """The record has changed since it was read: read it again and decide again."""
+    TAKEN = "TAKEN"
+    """A colleague has taken the picture since: choose another."""
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision about a member, ready to be made true in one step."""
+
+    member: Member
+    place: Place
+    time_ms: int = 0
+    """Due time or lease end, where the place has one."""
+    take: int | None = None
+    """Bit of the picture that the member wears or will wear from now on."""
+    share: bool = False
+    """Take it although a colleague wears it: there is no free one."""
+    release: tuple[int, ...] = ()
+    """Bits of pictures that the member no longer wears nor will wear."""
+    publish: PublishAsked | None = None
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One member whose photo this worker may write now. `fence` tells this claim from every other."""
+
+    workspace: Workspace
+    user: User
+    fence: int
+
+
+class MemberStore:
+    """Reads and writes member records."""
+
+    def __init__(self, redis: Redis, *, in_flight: int = IN_FLIGHT) -> None:
+        """Allow `in_flight` photo writes of one workspace at a time."""
+        self._redis = redis
+        self._cap = in_flight
+
+    async def snapshot(self, workspace: Workspace, user: User) -> Snapshot | None:
+        """Everything a decision about the member is made from; None where the workspace is unknown."""
+        partition = keys.partition_of(workspace)
+        ws, raw, due, lease = await self._redis.run(
+            partition,
+            "snapshot",
+            [keys.workspace(workspace), keys.member(workspace, user), keys.due(workspace), keys.flight(workspace)],
+            [user],
+        )
+        if not ws:
+            return None
+        return Snapshot(
+            workspace=workspace,
+            user=user,
+            record=unpack(WorkspaceRecord, WORKSPACE_FIELDS, _pairs(ws)),
+            member=unpack(Member, MEMBER_FIELDS, _pairs(raw)) if raw else None,
+            due=float(due) if due else None,
+            lease=float(lease) if lease else None,
+        )
+
+    async def commit(self, seen: Snapshot, change: Commit, *, ack: Ack | None = None) -> Outcome:
+        """Make `change` true if the member is still as in `seen`; finishes the job `ack` in the same step."""
+        before = seen.member or Member()
+        put, drop = changes(MEMBER_FIELDS, before, change.member)
+        put.pop("v", None)
+        args: list[str | bytes | int] = [
+            keys.tag(keys.partition_of(seen.workspace)),
+            seen.workspace,
+            seen.user,
+            seen.member.version if seen.member else "",
+            seen.record.epoch,
+            change.place,
+            change.time_ms,
+            self._cap,
+            DEFAULT_LIMITS,
+            "" if change.take is None else change.take,
+            "1" if change.share else "",
+            len(change.release),
+            *change.release,
+            2 * len(put),
+        ]
+        for pair in put.items():
+            args.extend(pair)
+        args += [len(drop), *drop, encode(change.publish) if change.publish else ""]
+        args += [ack.stream, GROUP, ack.id] if ack else ["", "", ""]
+        partition = keys.partition_of(seen.workspace)
+        return Outcome(
+            (await self._redis.run(partition, "commit", [keys.member(seen.workspace, seen.user)], args)).decode()
+        )
+
+    async def claim(self, partition: int, *, now_ms: int, lease_end_ms: int, want: int) -> list[Claim]:
+        """Up to `want` members of a partition whose rotation may start now, each charged to its workspace's pacer."""
+        reply = await self._redis.run(
+            partition,
+            "claim",
+            [keys.ready(partition)],
+            [keys.tag(partition), now_ms, want, lease_end_ms, self._cap, DEFAULT_LIMITS, want],
+        )
+        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        return [Claim(Workspace(w.decode()), User(u.decode()), int(fence)) for w, u, fence in rows]
+
+    async def next_ready(self, partition: int) -> float | None:
+        """When (ms) the first workspace of a partition may rotate somebody; None when nothing is planned."""
+        return _head(await self._redis.execute(partition, "ZRANGE", keys.ready(partition), 0, 0, "WITHSCORES"))
+
+    async def hold(self, workspace: Workspace, method: str, *, until_ms: int) -> None:
+        """Slack asked to wait: no call of `method` (photo, profile, publish) for the workspace before `until_ms`."""
+        partition = keys.partition_of(workspace)
+        await self._redis.run(
+            partition,
+            "hold",
+            [keys.pace(workspace)],
+            [keys.tag(partition), workspace, method, until_ms, self._cap, DEFAULT_LIMITS],
+        )
+
+    async def worn(self, workspace: Workspace) -> bytes:
+        """The bitmap of pictures that are worn or promised in the workspace, most significant bit first."""
+        bitmap: bytes | None = await self._redis.execute(keys.partition_of(workspace), "GET", keys.worn(workspace))
+        return bitmap or b""
+
+    async def count(self, workspace: Workspace) -> int:
+        """How many members the workspace has, those who left included."""
+        return int(await self._redis.execute(keys.partition_of(workspace), "SCARD", keys.members(workspace)))
+
+    async def page(self, workspace: Workspace, cursor: int = 0, *, count: int = 100) -> tuple[int, list[User]]:
+        """Some members of the workspace and where to go on; 0 means that these were the last."""
+        after, users = await self._redis.execute(
+            keys.partition_of(workspace), "SSCAN", keys.members(workspace), cursor, "COUNT", count
+        )
+        return int(after), [User(user.decode()) for user in users]
+
+    async def queue_ahead(self, workspace: Workspace, user: User, *, now_ms: int) -> tuple[int, int]:
+        """How many members of the workspace are overdue, and how many are due before this one."""
+        partition = keys.partition_of(workspace)
+        overdue = await self._redis.execute(partition, "ZCOUNT", keys.due(workspace), "-inf", now_ms)
+        rank = await self._redis.execute(partition, "ZRANK", keys.due(workspace), user)
+        return int(overdue), int(rank or 0)
+
+    async def wipe(self, workspace: Workspace, users: Sequence[User], *, reason: str) -> None:
+        """Destroy the credentials of `users`; they wait as `reason` from now on."""
+        partition = keys.partition_of(workspace)
+        await self._redis.run(
+            partition, "wipe", [keys.workspace(workspace)], [keys.tag(partition), workspace, reason, *users]
+        )
+
+    async def purge(self, workspace: Workspace, users: Sequence[User], *, epoch: int) -> int:
+        """Remove `users`, and with the last of them the workspace. Returns how many are left, -1 if epoch changed."""
+        partition = keys.partition_of(workspace)
+        return int(
+            await self._redis.run(
+                partition, "purge", [keys.workspace(workspace)], [keys.tag(partition), workspace, epoch, *users]
+            )
+        )
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _head(reply: Reply) -> float | None:
+    return float(reply[1]) if reply else None

@@ -1,0 +1,106 @@
+"""Workspace records, installations, and the long work on a workspace."""
+
+from typing import NamedTuple
+
+from rotavatar import keys
+from rotavatar.keys import User, Workspace
+from rotavatar.messages import Joined, PublishAsked, encode
+from rotavatar.records import MEMBER_FIELDS, WORKSPACE_FIELDS, Member, WorkspaceRecord, changes, unpack
+from rotavatar.redis import Redis
+from rotavatar.store.jobs import GROUP, Ack
+from rotavatar.store.members import DEFAULT_LIMITS, IN_FLIGHT, Outcome
+
+
+class Chore(NamedTuple):
+    """Long work on a workspace, done in steps (`kind` is the rotator's word for it)."""
+
+    kind: str
+    workspace: Workspace
+
+
+class WorkspaceStore:
+    """Reads and writes workspace records."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Keep them in `redis`."""
+        self._redis = redis
+
+    async def read(self, workspace: Workspace) -> WorkspaceRecord | None:
+        """The record, or None where the workspace is unknown."""
+        raw = await self._redis.execute(keys.partition_of(workspace), "HGETALL", keys.workspace(workspace))
+        if not raw:
+            return None
+        return unpack(WorkspaceRecord, WORKSPACE_FIELDS, dict(zip(raw[::2], raw[1::2], strict=True)))
+
+    async def commit(
+        self,
+        workspace: Workspace,
+        before: WorkspaceRecord | None,
+        after: WorkspaceRecord,
+        *,
+        chore: tuple[Chore, int] | None = None,
+        ack: Ack | None = None,
+    ) -> Outcome:
+        """Replace `before` by `after` if it is still stored; with a chore and its time (ms), and finishing a job."""
+        put, drop = changes(WORKSPACE_FIELDS, before or WorkspaceRecord(), after)
+        put.pop("v", None)
+        partition = keys.partition_of(workspace)
+        args: list[str | bytes | int] = [
+            keys.tag(partition),
+            workspace,
+            before.version if before else "",
+            IN_FLIGHT,
+            DEFAULT_LIMITS,
+            2 * len(put),
+        ]
+        for pair in put.items():
+            args.extend(pair)
+        args += [len(drop), *drop]
+        args += [f"{chore[0].kind}:{workspace}", chore[1]] if chore else ["", ""]
+        args += [ack.stream, GROUP, ack.id] if ack else ["", "", ""]
+        reply = await self._redis.run(partition, "commit_workspace", [keys.workspace(workspace)], args)
+        return Outcome(reply.decode())
+
+    async def install(
+        self,
+        workspace: Workspace,
+        user: User,
+        *,
+        record: WorkspaceRecord | None,
+        member: Member | None,
+        joined: Joined,
+        publish: PublishAsked,
+    ) -> None:
+        """Store what an installation brought: only the fields that `record` and `member` set, and the jobs after it."""
+        partition = keys.partition_of(workspace)
+        args: list[str | bytes | int] = [keys.tag(partition), workspace, user]
+        workspace_put = changes(WORKSPACE_FIELDS, WorkspaceRecord(), record)[0] if record else {}
+        member_put = changes(MEMBER_FIELDS, Member(), member)[0] if member else {}
+        for put in (workspace_put, member_put):
+            args.append(2 * len(put))
+            for pair in put.items():
+                args.extend(pair)
+        args += [encode(joined), encode(publish)]
+        names = [keys.workspace(workspace), keys.member(workspace, user)]
+        await self._redis.run(partition, "install", names, args)
+
+    async def page(self, partition: int, cursor: int = 0, *, count: int = 100) -> tuple[int, list[Workspace]]:
+        """Some workspaces of a partition and where to go on; 0 means that these were the last."""
+        after, names = await self._redis.execute(partition, "SSCAN", keys.workspaces(partition), cursor, "COUNT", count)
+        return int(after), [Workspace(name.decode()) for name in names]
+
+    async def plan(self, chore: Chore, *, at_ms: int) -> None:
+        """Plan the next step of a chore."""
+        partition = keys.partition_of(chore.workspace)
+        await self._redis.execute(partition, "ZADD", keys.chores(partition), at_ms, f"{chore.kind}:{chore.workspace}")
+
+    async def drop(self, chore: Chore) -> None:
+        """The chore is done."""
+        partition = keys.partition_of(chore.workspace)
+        await self._redis.execute(partition, "ZREM", keys.chores(partition), f"{chore.kind}:{chore.workspace}")
+
+    async def claim_chores(self, partition: int, *, now_ms: int, lease_end_ms: int, most: int) -> list[Chore]:
+        """Chores whose next step is due, under a lease."""
+        names = await self._redis.run(partition, "claim_chore", [keys.chores(partition)], [now_ms, lease_end_ms, most])
+        pairs = (name.decode().split(":", 1) for name in names)
+        return [Chore(kind, Workspace(workspace)) for kind, workspace in pairs]

@@ -1,0 +1,192 @@
+"""The stores and their scripts on every kind of server we support."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rotavatar import keys
+from rotavatar.clock import RedisClock
+from rotavatar.consumer import Consumer
+from rotavatar.keys import User, Workspace
+from rotavatar.messages import FrequencyChosen, Job, Joined, PublishAsked, ShuffleAsked, decode
+from rotavatar.records import Idle, Member, WorkspaceRecord
+from rotavatar.redis import Redis
+from rotavatar.store import Commit, JobStore, MemberStore, Outcome, Place, PublishStore, WorkspaceStore
+from rotavatar.store.jobs import Entry
+from rotavatar.store.publishing import Published
+
+W = Workspace("T0TEST")
+P = keys.partition_of(W)
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture(params=["valkey", pytest.param("redis7", marks=pytest.mark.redis7), "cluster"])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    redis = await Redis.connect(request.getfixturevalue(request.param).url, name="test")
+    yield redis
+    await redis.close()
+
+
+async def install(redis: Redis, *users: str) -> None:
+    for user in users:
+        await WorkspaceStore(redis).install(
+            W,
+            User(user),
+            record=WorkspaceRecord(app="A1", credential=b"bot", credential_at=5),
+            member=Member(credential=b"\x00tok", credential_at=5),
+            joined=Joined(workspace=W, user=User(user), at=5, trace="t"),
+            publish=PublishAsked(workspace=W, user=User(user), at=5, trace="t", looking=True),
+        )
+
+
+async def place_due(redis: Redis, user: str, due: int) -> None:
+    store = MemberStore(redis)
+    seen = await store.snapshot(W, User(user))
+    assert seen is not None and seen.member is not None
+    change = Commit(member=seen.member, place=Place.DUE, time_ms=due)
+    assert await store.commit(seen, change) is Outcome.OK
+
+
+async def test_an_installation_stores_both_credentials_and_queues_both_jobs(redis: Redis) -> None:
+    await install(redis, "U1")
+    seen = await MemberStore(redis).snapshot(W, User("U1"))
+    assert seen is not None and seen.member is not None
+    assert seen.member.credential == b"\x00tok"
+    assert (seen.member.epoch, seen.record.epoch, seen.record.app) == (1, 1, "A1")
+    assert await redis.execute(P, "XLEN", keys.schedule_jobs(P)) == 1
+    assert await redis.execute(P, "XLEN", keys.publish_jobs(P)) == 1
+
+
+async def test_a_commit_on_an_old_version_changes_nothing(redis: Redis) -> None:
+    await install(redis, "U1")
+    store = MemberStore(redis)
+    old = await store.snapshot(W, User("U1"))
+    assert old is not None and old.member is not None
+    await place_due(redis, "U1", NOW)
+    change = Commit(member=Member(idle=Idle.LEFT), place=Place.IDLE)
+    assert await store.commit(old, change) is Outcome.STALE
+    seen = await store.snapshot(W, User("U1"))
+    assert seen is not None and seen.due == NOW
+
+
+async def test_a_claim_moves_due_members_to_in_flight_within_grants_and_cap(redis: Redis) -> None:
+    await install(redis, "U1", "U2", "U3", "U4")
+    for user in ("U1", "U2", "U3"):
+        await place_due(redis, user, NOW)
+    await place_due(redis, "U4", NOW + 60_000)
+    store = MemberStore(redis)
+    claims = await store.claim(P, now_ms=NOW + 1, lease_end_ms=NOW + 30_000, want=10)
+    assert [claim.user for claim in claims] == ["U1", "U2"]
+    assert await store.claim(P, now_ms=NOW + 2, lease_end_ms=NOW + 30_000, want=10) == []
+    seen = await store.snapshot(W, User("U1"))
+    assert seen is not None and seen.member is not None
+    assert (seen.due, seen.lease, seen.member.fence, seen.member.attempt) == (None, NOW + 30_000, claims[0].fence, 1)
+    done = Commit(member=seen.member, place=Place.DUE, time_ms=NOW + 3_600_000)
+    assert await store.commit(seen, done) is Outcome.OK
+    assert [c.user for c in await store.claim(P, now_ms=NOW + 3, lease_end_ms=NOW + 30_000, want=10)] == ["U3"]
+
+
+async def test_a_lost_lease_is_taken_over_with_a_new_fence(redis: Redis) -> None:
+    await install(redis, "U1")
+    await place_due(redis, "U1", NOW)
+    store = MemberStore(redis)
+    (first,) = await store.claim(P, now_ms=NOW, lease_end_ms=NOW + 30_000, want=10)
+    assert await store.claim(P, now_ms=NOW + 29_999, lease_end_ms=NOW + 60_000, want=10) == []
+    (second,) = await store.claim(P, now_ms=NOW + 30_000, lease_end_ms=NOW + 60_000, want=10)
+    assert second.user == first.user and second.fence > first.fence
+
+
+async def test_a_hold_moves_the_workspace(redis: Redis) -> None:
+    await install(redis, "U1")
+    await place_due(redis, "U1", NOW)
+    store = MemberStore(redis)
+    await store.hold(W, "photo", until_ms=NOW + 7_000)
+    assert await store.next_ready(P) == NOW + 7_000
+    assert await store.claim(P, now_ms=NOW + 6_999, lease_end_ms=NOW + 30_000, want=10) == []
+    assert len(await store.claim(P, now_ms=NOW + 7_000, lease_end_ms=NOW + 30_000, want=10)) == 1
+
+
+async def test_a_picture_that_a_colleague_wears_is_refused(redis: Redis) -> None:
+    await install(redis, "U1", "U2")
+    store = MemberStore(redis)
+    for user, expected in (("U1", Outcome.OK), ("U2", Outcome.TAKEN)):
+        seen = await store.snapshot(W, User(user))
+        assert seen is not None and seen.member is not None
+        change = Commit(member=seen.member, place=Place.IDLE, take=513)
+        assert await store.commit(seen, change) is expected
+    assert len(await store.worn(W)) == 513 // 8 + 1
+
+
+async def test_marks_of_one_member_are_one_publish_and_who_looks_comes_first(redis: Redis) -> None:
+    await install(redis, "U1")
+    jobs, publishing = JobStore(redis), PublishStore(redis)
+    await jobs.create_groups([keys.publish_jobs(p) for p in range(keys.PARTITIONS)])
+    for user, looking in (("U2", False), ("U3", True), ("U2", False)):
+        await jobs.add(PublishAsked(workspace=W, user=User(user), at=1, trace="", looking=looking))
+    streams = [keys.publish_jobs(p) for p in range(keys.PARTITIONS)]
+    blocking = redis.blocking(seconds=1)
+    entries = await jobs.read(streams, [P], consumer="c", count=10, block_ms=10, redis=blocking)
+    await blocking.close()
+    await publishing.mark(
+        P,
+        [(e, decode(e.body)) for e in entries],
+        now_ms=NOW,
+        look_until_ms=NOW + 60_000,  # type: ignore[misc]
+    )
+    assert await jobs.backlog(streams[P], P) == (0, 0, 0)
+    claims = await publishing.claim(P, now_ms=NOW, lease_end_ms=NOW + 30_000, want=10, most=10)
+    assert {user for _, user in claims[:2]} == {"U1", "U3"}
+    assert [user for _, user in claims[2:]] == ["U2"]
+    assert await publishing.claim(P, now_ms=NOW, lease_end_ms=NOW + 30_000, want=10, most=10) == []
+    await publishing.finish(W, User("U1"), Published.DONE, now_ms=NOW, view_hash="h1")
+    assert await publishing.view_hash(W, User("U1")) == "h1"
+    await publishing.finish(W, User("U3"), Published.AGAIN, now_ms=NOW)
+    assert [u for _, u in await publishing.claim(P, now_ms=NOW + 1, lease_end_ms=NOW, want=9, most=9)] == ["U3"]
+
+
+async def test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing(redis: Redis) -> None:
+    jobs = JobStore(redis)
+    clock = RedisClock(measure=redis.measure)
+    await clock.synchronise()
+    streams = [keys.schedule_jobs(p) for p in range(keys.PARTITIONS)]
+    seen: list[Job] = []
+
+    async def handle(_entry: Entry, job: Job) -> bool:
+        seen.append(job)
+        if isinstance(job, ShuffleAsked):
+            raise RuntimeError("boom")
+        return False
+
+    consumer = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="c1", retry_idle_ms=20)
+    running = asyncio.create_task(consumer.run(handle))
+    await redis.execute(P, "XADD", streams[P], "*", "j", b"7 {}")
+    await jobs.add(FrequencyChosen(workspace=W, user=User("U1"), at=1, trace="", seconds=3600))
+    await jobs.add(ShuffleAsked(workspace=W, user=User("U1"), at=1, trace=""))
+    async with asyncio.timeout(10):
+        while len(await jobs.dead_letters(P)) < 2:
+            await asyncio.sleep(0.02)
+    consumer.stop()
+    await running
+    letters = await jobs.dead_letters(P)
+    assert [letter.attempts for letter in letters] == [1, 6]
+    assert "version b'7'" in letters[0].reason
+    assert await jobs.backlog(streams[P], P) == (0, 0, 0)
+    await jobs.requeue(letters[1])
+    assert await redis.execute(P, "XLEN", streams[P]) == 1
+    assert len(await jobs.dead_letters(P)) == 1
+
+
+async def test_purging_leaves_no_key(redis: Redis) -> None:
+    await install(redis, "U1", "U2")
+    await place_due(redis, "U1", NOW)
+    store = MemberStore(redis)
+    await store.wipe(W, [User("U1"), User("U2")], reason=Idle.RECONNECT)
+    seen = await store.snapshot(W, User("U1"))
+    assert seen is not None and seen.member is not None
+    assert (seen.member.credential, seen.due, seen.member.idle) == (b"", None, Idle.RECONNECT)
+    assert await store.purge(W, [User("U1")], epoch=0) == -1
+    assert await store.purge(W, [User("U1")], epoch=2) == 1
+    assert await store.purge(W, [User("U2")], epoch=2) == 0
+    left = await redis.execute(P, "SCAN", 0, "MATCH", f"*{W}*", "COUNT", 1000)
+    assert left[1] == []

@@ -1,0 +1,150 @@
+"""`python -m slack_simulator`: a local Slack with a page to look at."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from rotavatar.clock import CLOCK_KEY, Clock, Pace, RedisClock, SystemClock
+from slack_simulator.app import Simulator
+from slack_simulator.config import AppConfig, Rules
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    """The command line; each option may also come from the environment as SIMULATOR_<NAME>."""
+    parser = argparse.ArgumentParser(
+        prog="python -m slack_simulator",
+        description="A local Slack: Web API, OAuth, signed events, and a page that shows what its people see.",
+        epilog="Every option may be given as an environment variable too: SIMULATOR_PORT for --port, and so on.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (0)")
+    parser.add_argument("--state", type=Path, help="JSON file that keeps everything until the next start")
+    parser.add_argument("--reset", action="store_true", help="forget what --state kept")
+    parser.add_argument("--redis-url", help="share the speed of the clock with the services through this Redis")
+    parser.add_argument("--app", type=Path, help="JSON file with the app's settings, see slack_simulator.config")
+    for name, kind in APP_OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", help=kind)
+    for action in parser._actions:  # noqa: SLF001
+        value = os.environ.get(f"SIMULATOR_{action.dest.upper()}")
+        if value is not None and action.dest != "help":
+            parser.set_defaults(**{action.dest: value})
+    return parser.parse_args(argv)
+
+
+APP_OPTIONS = {
+    "app_id": "id of the app",
+    "client_id": "client id",
+    "client_secret": "client secret",
+    "signing_secrets": "signing secrets, separated by commas; the first one signs",
+    "events_url": "where events go",
+    "interactions_url": "where clicks go",
+    "commands_url": "where slash commands go",
+    "options_url": "where options of menus are asked for",
+    "install_url": "address of the app's Add to Slack",
+    "redirect_urls": "allowed OAuth redirects, separated by commas",
+    "token_rotation": "on: tokens expire after twelve hours",
+}
+LISTS = {"signing_secrets", "redirect_urls"}
+
+
+def app_config(options: argparse.Namespace) -> AppConfig:
+    """The app's settings: the file, and over it the single options. Raises ValueError."""
+    config = msgspec.json.decode(options.app.read_bytes(), type=AppConfig) if options.app else AppConfig()
+    given: dict[str, Any] = {name: getattr(options, name) for name in APP_OPTIONS if getattr(options, name) is not None}
+    for name in LISTS & given.keys():
+        given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
+    if "token_rotation" in given:
+        given["token_rotation"] = given["token_rotation"].lower() in {"on", "true", "yes", "1"}
+    return msgspec.structs.replace(config, **given)
+
+
+class SharedPace:
+    """The schedule's speed, kept in Redis for every process of local development."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.asyncio.from_url(url, decode_responses=True)
+
+    async def measure(self) -> tuple[float, Pace]:
+        """Redis' time and the pace. Raises OSError while Redis is away."""
+        try:
+            seconds, micros = await self._redis.time()
+            pace = await self._redis.hmget(CLOCK_KEY, ["real", "virtual", "speed"])
+        except RedisError as error:
+            raise OSError(str(error)) from error
+        known = [float(value) for value in pace if value is not None]
+        return int(seconds) + int(micros) / 1e6, Pace(*known) if len(known) == len(pace) else Pace()
+
+    async def change(self, speed: float) -> None:
+        """Let the clock run at `speed` from now on, without a jump. Raises ValueError."""
+        wall, pace = await self.measure()
+        changed = pace.changed(wall=wall, speed=speed)
+        await self._redis.hset(CLOCK_KEY, mapping=msgspec.structs.asdict(changed))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._redis.aclose()
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Run until SIGINT or SIGTERM. Raises OSError where the port is taken."""
+    if options.state and options.reset:
+        options.state.unlink(missing_ok=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    shared = SharedPace(options.redis_url) if options.redis_url else None
+    clock: Clock = SystemClock()
+    follower = None
+    simulator: Simulator | None = None
+    if shared is not None:
+        redis_clock = RedisClock(measure=shared.measure)
+        await redis_clock.synchronise()
+        follower = asyncio.create_task(redis_clock.run())
+        clock = redis_clock
+
+    async def set_speed(speed: float) -> None:
+        assert shared is not None
+        await shared.change(speed)
+        await redis_clock.synchronise()
+        assert simulator is not None
+        simulator.slack.feed.send("clock", {"now": clock.now(), "speed": speed})
+
+    simulator = Simulator(
+        app_config(options),
+        rules=Rules(),
+        clock=clock,
+        state=options.state,
+        host=options.host,
+        port=int(options.port),
+        seeded=True,
+        set_speed=set_speed if shared else None,
+    )
+    async with simulator:
+        print(f"Slack is simulated at {simulator.url}", flush=True)  # noqa: T201
+        await stop.wait()
+    if follower is not None and shared is not None:
+        follower.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await follower
+        await shared.close()
+
+
+def main() -> None:
+    """Start the simulator; what prevents it is said in one sentence."""
+    try:
+        asyncio.run(serve(arguments(sys.argv[1:])))
+    except (OSError, ValueError) as error:
+        sys.exit(f"the simulator does not start: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""uvicorn, in a form that a test can start on a free port and that can break off a connection."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Generator
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+GRACE = 1
+"""Seconds that open requests get when the simulator stops; the page's live stream never ends by itself."""
+
+
+class CuttableProtocol(HttpToolsProtocol):
+    """Gives each request a function that breaks its connection: `request.state.cut()`."""
+
+    def on_message_begin(self) -> None:
+        """See HttpToolsProtocol."""
+        super().on_message_begin()
+        self.scope["state"]["cut"] = self._break
+
+    def _break(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """See uvicorn.Server."""
+        yield
+
+
+class RunningServer:
+    """A server on a socket that is already bound."""
+
+    def __init__(self, app: Callable[..., object], listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            http=CuttableProtocol,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=GRACE,
+            backlog=4096,
+        )
+        self._server = _Server(config)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return once it answers."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Stop answering."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._listener.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; a free port for 0. Raises OSError where the port is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError:
+        listener.close()
+        raise
+    return listener

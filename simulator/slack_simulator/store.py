@@ -1,0 +1,84 @@
+"""Keeps the world in a file, so that a second start continues where the first one stopped. Tokens are in it: local only."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from slack_simulator.state import World
+
+DEBOUNCE = 1.0
+"""Seconds between two writes; the last change is written when the simulator stops."""
+
+
+class StateFile:
+    """A JSON snapshot beside a folder of photos, written atomically."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written = 0
+
+    def load(self) -> World | None:
+        """The world as it was last written; None at the first start. Raises ValueError for a file nobody can read."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return msgspec.json.decode(content, type=World)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{self.path} is no state of the simulator: delete it, or name another file") from error
+
+    def save(self, world: World) -> None:
+        """Write the world."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(self.path, msgspec.json.encode(world))
+
+    async def keep(self, world: World, changes: Callable[[], int]) -> None:
+        """Write the world whenever `changes` has gone up, until cancelled; then once more if needed."""
+        try:
+            while True:
+                await asyncio.sleep(DEBOUNCE)
+                self._save_changes(world, changes())
+        finally:
+            self._save_changes(world, changes())
+
+    def _save_changes(self, world: World, changes: int) -> None:
+        if changes != self._written:
+            self.save(world)
+            self._written = changes
+
+
+class FolderShelf:
+    """Keeps the bytes of photos in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, digest: str, content: bytes) -> None:
+        """See Shelf."""
+        path = self._folder / digest
+        if not path.exists():
+            _replace(path, content)
+
+    def get(self, digest: str) -> bytes | None:
+        """See Shelf."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder / digest).read_bytes()
+        return None
+
+    def drop(self, digest: str) -> None:
+        """See Shelf."""
+        (self._folder / digest).unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(name).replace(path)

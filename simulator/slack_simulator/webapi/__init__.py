@@ -1,0 +1,1 @@
+"""The Web API: https://docs.slack.dev/apis/web-api."""

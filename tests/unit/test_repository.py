@@ -4,8 +4,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -13,7 +15,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
-PROCESSES = ("ingress", "rotator", "publisher")
+PROCESSES = {"ingress": "ingress_api", "rotator": "rotator", "publisher": "publisher"}
+"""Package of each process, by the name of its extra and its pins."""
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?P<rest>.*)$", re.MULTILINE)
 
 
@@ -72,6 +75,17 @@ def test_what_is_served_is_what_is_tested(process: str) -> None:
     tested = pins(ROOT / "requirements/dev.txt")
     for name, versions in pins(ROOT / f"requirements/{process}.txt").items():
         assert set(versions) <= set(tested[name]), name
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_image_of_a_process_holds_all_that_it_imports(process: str) -> None:
+    ours = PROJECT["tool"]["importlinter"]["root_packages"]
+    graph = grimp.build_graph(*ours, include_external_packages=True, exclude_type_checking_imports=True)
+    reached = graph.find_upstream_modules(PROCESSES[process], as_package=True)
+    foreign = {name for name in reached if graph.is_module_squashed(name)} - sys.stdlib_module_names
+    held = pins(ROOT / f"requirements/{process}.txt").keys()
+    known = packages_distributions()
+    assert not [name for name in foreign if not {canonicalize_name(source) for source in known[name]} & held]
 
 
 @pytest.mark.parametrize("process", PROCESSES)

@@ -4,7 +4,8 @@ RotavatarError
 ├── ConfigurationError      the process must not start; the sentence says which setting and what to do
 ├── MalformedMessage        a stream entry nobody can read: straight to the dead letters
 ├── Unavailable             something we need is away (Redis, the photo store): the job stays and is tried again
-├── VaultError              a blob cannot be opened: wrong key, or not the member it was sealed for
+├── VaultError              a blob cannot be opened: damaged, or not the member it was sealed for
+│   └── VaultKeyMissing     its key is not among the vault keys: an operator can put it back, nothing is lost
 └── SlackError              what Slack answered, in one of the classes below
     ├── SlackBusy           try again, not before `retry_after` seconds
     ├── TokenExpired        refresh the token, then try again
@@ -34,6 +35,10 @@ class Unavailable(RotavatarError):
 
 class VaultError(RotavatarError):
     """A sealed blob cannot be opened. The message names the key id, never the content."""
+
+
+class VaultKeyMissing(VaultError):
+    """No vault key has the id that a blob was sealed with: it opens again once an operator puts the key back."""
 
 
 class SlackError(RotavatarError):

@@ -14,6 +14,7 @@ import msgspec
 
 from rotavatar import configuration
 from rotavatar.configuration import Given, Secret, Setting
+from rotavatar.keyring import read_vault_keys
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "text"]
@@ -194,7 +195,7 @@ class VaultSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret,
         Setting(
             name="VAULT_KEYS",
-            read=configuration.secret,
+            read=read_vault_keys,
             description="Keys that seal tokens and photos: the first one seals, all of them open. `rotavatar keys new` "
             "makes one. Given as a file, it is read again when it changes.",
             unit="id:base64 of 32 bytes; several separated by commas",
@@ -225,7 +226,9 @@ class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Setting(
             name="PHOTO_STORE_URL",
-            read=configuration.text(r"\S.*", form="a folder or a URL"),
+            read=configuration.text(
+                r"(?!.*://).+|(file|s3|gs|az)://.+", form="a folder, or a URL of file://, s3://, gs:// or az://"
+            ),
             description="Where members' own photos are kept, encrypted. Credentials for S3, Google or Azure come from "
             "where their own tools look for them.",
             unit="a folder, or file://, s3://, gs:// or az:// URL",

@@ -84,6 +84,7 @@ def test_each_needed_setting_is_missed(name):
         ("SLACK_CLIENT_ID", "12 34"),
         ("SLACK_CLIENT_SECRET", "with space"),
         ("SLACK_SIGNING_SECRET", ",,"),
+        ("VAULT_KEYS", "a:tooshort"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://host:port"),

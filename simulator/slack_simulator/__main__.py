@@ -87,7 +87,9 @@ class SharedPace:
         """Let the clock run at `speed` from now on, without a jump. Raises ValueError."""
         wall, pace = await self.measure()
         changed = pace.changed(wall=wall, speed=speed)
-        await self._redis.hset(CLOCK_KEY, mapping=msgspec.structs.asdict(changed))
+        await self._redis.hset(
+            CLOCK_KEY, mapping={"real": changed.real, "virtual": changed.virtual, "speed": changed.speed}
+        )
 
     async def close(self) -> None:
         """Disconnect."""

@@ -71,6 +71,8 @@ class Delivery:
         self._slots = asyncio.Semaphore(rules.parallel)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._sent: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self._limited: dict[tuple[str, str], int] = {}
         self._attempts: defaultdict[str, deque[tuple[float, bool]]] = defaultdict(deque)
@@ -178,8 +180,7 @@ class Delivery:
 
     async def settled(self) -> None:
         """Return once nothing is under way: what waits for a later retry does not count."""
-        while self._busy:
-            await asyncio.sleep(0.005)
+        await self._quiet.wait()
 
     async def stop(self) -> None:
         """Give up what is under way."""
@@ -212,22 +213,29 @@ class Delivery:
 
     def _start(self, deliver: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.ensure_future(deliver())
-        self._busy += 1
+        self._count(1)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._busy -= 1
+        self._count(-1)
         self._tasks.discard(task)
         if not task.cancelled():
             task.result()
 
     async def _pause(self, seconds: float) -> None:
-        self._busy -= 1
+        self._count(-1)
         try:
             await self._timing.sleep(seconds)
         finally:
-            self._busy += 1
+            self._count(1)
+
+    def _count(self, change: int) -> None:
+        self._busy += change
+        if self._busy:
+            self._quiet.clear()
+        else:
+            self._quiet.set()
 
     async def _deliver(self, app: AppConfig, envelope: dict[str, Any], *, key: str, user: str) -> None:
         body = msgspec.json.encode(envelope)

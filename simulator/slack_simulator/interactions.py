@@ -11,9 +11,13 @@ import msgspec
 
 from slack_simulator import homes
 from slack_simulator.delivery import FORM, Answer
+from slack_simulator.journal import Kind
 from slack_simulator.slack import ResponseUrl, Slack, Trigger
 from slack_simulator.state import Installation, Member
 from slack_simulator.views import controls
+
+REMEMBERED = 600.0
+"""Real seconds for which an expired trigger_id is still told apart from one that never was."""
 
 
 class NothingThere(Exception):
@@ -24,7 +28,7 @@ def new_trigger(slack: Slack, installation: Installation, *, team: str, user: st
     """A trigger_id, good for one views.open within 3 s."""
     trigger = f"{slack.ids.digits(12)}.{slack.ids.digits(11)}.{slack.ids.hexadecimal(32)}"
     wall = slack.timing.wall()
-    slack.triggers = {key: kept for key, kept in slack.triggers.items() if kept.expires_at > wall - 600}
+    _forget_expired(slack.triggers, wall - REMEMBERED)
     slack.triggers[trigger] = Trigger(
         app_id=installation.app_id, team=team, user=user, expires_at=wall + slack.rules.trigger_life
     )
@@ -33,6 +37,7 @@ def new_trigger(slack: Slack, installation: Installation, *, team: str, user: st
 
 def new_response_url(slack: Slack, *, team: str, user: str) -> str:
     """An address that takes up to five answers within half an hour."""
+    _forget_expired(slack.response_urls, slack.timing.wall())
     path = f"{team}/{slack.ids.digits(12)}/{slack.ids.text('abcdefghijklmnopqrstuvwxyzABCDEFGH0123456789', 24)}"
     slack.response_urls[path] = ResponseUrl(
         team=team,
@@ -58,9 +63,14 @@ async def act(slack: Slack, *, team: str, user: str, action: dict[str, Any], app
     if element is None:
         raise NothingThere("there is no such control in the Home tab")
     kind = element["type"]
-    sent = {"type": kind, "block_id": block_id, "action_id": action_id, "action_ts": f"{slack.timing.wall():.6f}"}
+    sent: dict[str, Any] = {
+        "type": kind,
+        "block_id": block_id,
+        "action_id": action_id,
+        "action_ts": f"{slack.timing.wall():.6f}",
+    }
     if kind == "button":
-        sent |= {"text": element["text"], **{k: element[k] for k in ("value", "style") if k in element}}
+        sent |= {name: element[name] for name in ("text", "value", "style") if name in element}
     elif kind == "overflow":
         sent["selected_option"] = action.get("selected_option")
     else:
@@ -97,7 +107,8 @@ async def send_actions(
     }
     body = urlencode({"payload": msgspec.json.encode(payload).decode()}).encode()
     answer = await slack.delivery.post(app, url=app.interactions_url, body=body, media_type=FORM)
-    _note(slack, "interaction", team, member.id, str(actions[0]["action_id"]) if actions else "", answer)
+    method = str(actions[0].get("action_id", "")) if actions else ""
+    _note(slack, "interaction", answer, team=team, user=member.id, method=method)
     return answer
 
 
@@ -124,7 +135,7 @@ async def command(slack: Slack, *, team: str, user: str, command: str, text: str
         "trigger_id": new_trigger(slack, installation, team=team, user=user),
     }
     answer = await slack.delivery.post(app, url=app.commands_url, body=urlencode(fields).encode(), media_type=FORM)
-    _note(slack, "command", team, user, f"{command} {text}".strip(), answer)
+    _note(slack, "command", answer, team=team, user=user, method=f"{command} {text}".strip())
     if answer.ok:
         show_message(slack, team=team, user=user, message=_message(answer))
     return answer
@@ -160,6 +171,11 @@ def _message(answer: Answer) -> dict[str, Any]:
     return {"text": answer.body.decode("utf-8", "replace")}
 
 
+def _forget_expired(kept: dict[str, Any], before: float) -> None:
+    while kept and kept[oldest := next(iter(kept))].expires_at < before:
+        del kept[oldest]
+
+
 def _present(slack: Slack, app_id: str, team: str, user: str) -> tuple[Installation, Member]:
     installation = slack.world.serving(app_id, team) if team in slack.world.workspaces else None
     member = slack.world.member(team, user)
@@ -170,5 +186,5 @@ def _present(slack: Slack, app_id: str, team: str, user: str) -> tuple[Installat
     return installation, member
 
 
-def _note(slack: Slack, kind: Any, team: str, user: str, method: str, answer: Answer) -> None:
+def _note(slack: Slack, kind: Kind, answer: Answer, *, team: str, user: str, method: str) -> None:
     slack.note(kind, team=team, user=user, method=method, status=answer.status, error=answer.reason, ms=answer.ms)

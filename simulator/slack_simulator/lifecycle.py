@@ -82,13 +82,13 @@ def uninstall(slack: Slack, installation: Installation) -> None:
         slack.tokens.kill_grant(installation, held, bot_error="account_inactive")
     slack.world.forget_installation(installation)
     slack.changed()
-    tell = [
-        lambda: tell_revoked(slack, installation, users=users, bots=bots),
-        lambda: send(slack, installation, {"type": "app_uninstalled"}),
-    ]
-    slack.ids.rng.shuffle(tell)
-    for step in tell:
-        step()
+    order = ["tokens_revoked", "app_uninstalled"]
+    slack.ids.rng.shuffle(order)
+    for name in order:
+        if name == "app_uninstalled":
+            send(slack, installation, {"type": name})
+        else:
+            tell_revoked(slack, installation, users=users, bots=bots)
     show_workspace(slack, installation.workspace_id)
 
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from slack_simulator import oauth
+from slack_simulator.config import AppConfig
 from slack_simulator.errors import SlackError
 from slack_simulator.interactions import respond
 from slack_simulator.slack import Slack
@@ -33,13 +34,14 @@ async def authorize(slack: Slack, request: Request) -> Response:
         if request.method == "GET":
             asked = oauth.asked(slack, dict(request.query_params))
             return HTMLResponse(_authorize_page(slack, request, asked))
-        form = {key: str(value) for key, value in (await request.form()).multi_items()}
+        fields = await request.form()
+        form = {key: str(value) for key, value in fields.multi_items()}
         asked = oauth.asked(slack, form)
         if form.get("decision") != "allow":
             return RedirectResponse(oauth.cancel(slack, asked), SEE_OTHER)
         workspace, _, user = form.get("person", "").partition(".")
-        accepted = form.get("accepted", "").split(",") if "accepted" in form else None
-        refused = tuple(s for s in asked.app.optional_scopes if accepted is not None and s not in accepted)
+        choices = asked.app.optional_scopes if "choices" in form else ()
+        refused = tuple(scope for scope in choices if scope not in fields.getlist("optional"))
         target = oauth.allow(slack, asked, oauth.Decision(workspace=workspace, user=user, refused=refused))
     except SlackError as error:
         slack.note("oauth", method="authorize", error=error.code)
@@ -108,20 +110,27 @@ def _authorize_page(slack: Slack, request: Request, asked: oauth.Asked) -> str:
 <form method="post" action="/oauth/v2/authorize">{hidden}
 <label for="person">You are</label>
 <select id="person" name="person">{options}</select>
-{_scope_list("What will the app be able to view and do in the workspace?", asked.bot_scopes)}
-{_scope_list("What will the app be able to do as you?", asked.user_scopes)}
+<input type="hidden" name="choices" value="shown">
+{_scope_list("What will the app be able to view and do in the workspace?", asked.bot_scopes, asked.app)}
+{_scope_list("What will the app be able to do as you?", asked.user_scopes, asked.app)}
 <p class="buttons"><button name="decision" value="cancel" id="cancel">Cancel</button>
 <button name="decision" value="allow" id="allow" class="main">Allow</button></p></form>"""
     return _page(f"{app} is requesting permission to access the workspace", body)
 
 
-def _scope_list(title: str, scopes: tuple[str, ...]) -> str:
+def _scope_list(title: str, scopes: tuple[str, ...], app: AppConfig) -> str:
     if not scopes:
         return ""
-    items = "".join(
-        f"<li>{html.escape(SCOPES.get(scope, scope))} <code>{html.escape(scope)}</code></li>" for scope in scopes
-    )
+    items = "".join(f"<li>{_scope(scope, optional=scope in app.optional_scopes)}</li>" for scope in scopes)
     return f"<h2>{title}</h2><ul>{items}</ul>"
+
+
+def _scope(scope: str, *, optional: bool) -> str:
+    name, meaning = html.escape(scope), html.escape(SCOPES.get(scope, scope))
+    if not optional:
+        return f"{meaning} <code>{name}</code>"
+    box = f'<input type="checkbox" name="optional" value="{name}" checked>'
+    return f"<label>{box} {meaning} <code>{name}</code> (optional)</label>"
 
 
 def _page(title: str, body: str) -> str:

@@ -60,7 +60,7 @@ def _changed(slack: Slack, *, team: str, member: Member) -> None:
 def found_team(
     slack: Slack, *, name: str, domain: str = "", team: str = "", enterprise: str | None = None
 ) -> Workspace:
-    """A new team without people, in the organisation `enterprise` if one is named; with the id `team` if one is given."""
+    """A new team without people, in the organisation `enterprise` if named; with the id `team` if given."""
     workspace = Workspace(
         id=team or slack.ids.slack_id("T"),
         name=name,

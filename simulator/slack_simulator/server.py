@@ -39,7 +39,7 @@ class RunningServer:
 
     def __init__(self, app: Callable[..., object], listener: socket.socket) -> None:
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             http=CuttableProtocol,
             lifespan="off",
             log_config=None,

@@ -1,4 +1,4 @@
-"""Keeps the world in a file, so that a second start continues where the first one stopped. Tokens are in it: local only."""
+"""Keeps the world in a file, so that a second start continues. Tokens are in it: it is for local use only."""
 
 import asyncio
 import contextlib

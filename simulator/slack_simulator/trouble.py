@@ -12,7 +12,7 @@ class Switches(msgspec.Struct, kw_only=True):
 
     `cut` closes the connection before the call has its effect, or after it but before the answer. `slow` is in real
     seconds. `no_profile` leaves `profile` out of the answer of users.setPhoto, as Slack's documentation shows it.
-    `home_tab_off` answers not_enabled. `blank_state` and `bare_denial` spoil the OAuth redirect as was seen in the wild.
+    `home_tab_off` answers not_enabled. `blank_state` and `bare_denial` spoil the OAuth redirect as seen in the wild.
     """
 
     images_unreachable: bool = False

@@ -111,21 +111,24 @@ async def post(slack: Slack, request: Request, *, set_speed: SetSpeed) -> Respon
         asked = msgspec.json.decode(await request.body() or b"{}", type=dict[str, Any])
         if name == "signin":
             return _sign_in(slack, asked)
-        if name == "clock":
-            await set_speed(float(asked.get("speed", 1)))
-            return JSONResponse(shown.clock(slack))
-        if name.startswith("trouble/"):
-            mischief.make(slack, name.removeprefix("trouble/"), asked)
-            return JSONResponse({"ok": True})
-        return JSONResponse({"ok": True, **await POSTS[name](slack, asked)})
-    except KeyError:
-        return JSONResponse({"error": f"there is no {name} here"}, 404)
-    except NothingThere as error:
-        return JSONResponse({"error": str(error)}, 404)
+        return JSONResponse({"ok": True, **await _done(slack, name, asked, set_speed=set_speed)})
+    except (KeyError, NothingThere) as error:
+        said = str(error) if isinstance(error, NothingThere) else f"there is no {name} here"
+        return JSONResponse({"error": said}, 404)
     except SlackError as error:
         return JSONResponse({"error": error.code}, 409)
     except (ValueError, TypeError) as error:
         return JSONResponse({"error": str(error)}, 400)
+
+
+async def _done(slack: Slack, name: str, asked: Asked, *, set_speed: SetSpeed) -> Asked:
+    if name == "clock":
+        await set_speed(float(asked.get("speed", 1)))
+        return {**shown.clock(slack)}
+    if name.startswith("trouble/"):
+        mischief.make(slack, name.removeprefix("trouble/"), asked)
+        return {}
+    return await POSTS[name](slack, asked)
 
 
 def _sign_in(slack: Slack, asked: Asked) -> Response:

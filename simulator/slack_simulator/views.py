@@ -169,7 +169,7 @@ def by_type(kinds: dict[str, Checker]) -> Checker:
 
 
 def typed(**fields: dict[str, Checker]) -> Callable[[str, Checker | None], Checker]:
-    """Fields of an object that has a `type` as well: typed(required=…, optional=…)(name, also)."""
+    """An object that has a `type` beside these `required` and `optional` fields; its name is given last."""
 
     def named(name: str, also: Checker | None = None) -> Checker:
         required = {"type": choice(name), **fields.get("required", {})}

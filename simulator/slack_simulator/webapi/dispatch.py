@@ -1,8 +1,8 @@
-"""One call of the Web API from its arrival to its answer, with its rate limit, its errors and the trouble on its way."""
+"""One call of the Web API from its arrival to its answer, with its rate limit, its errors and the trouble it meets."""
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -121,7 +121,7 @@ def _owner(slack: Slack, given: Arguments) -> tuple[str, str]:
 def _note(slack: Slack, started: float, *, team: str, user: str, method: str, status: int, error: str) -> None:
     slack.journal.outcome(team=team, user=user, method=method, result=error or "ok")
     ms = (time.perf_counter() - started) * 1000
-    kind = "oauth" if method == OAUTH else "call"
+    kind: Literal["oauth", "call"] = "oauth" if method == OAUTH else "call"
     slack.note(kind, team=team, user=user, method=method, status=status, error=error, ms=ms)
 
 

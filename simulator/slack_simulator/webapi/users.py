@@ -1,4 +1,4 @@
-"""users.*: photos and profiles. https://docs.slack.dev/reference/methods/users.setPhoto"""
+"""Photos and profiles: https://docs.slack.dev/reference/methods/users.setPhoto and its neighbours."""
 
 from slack_simulator import people
 from slack_simulator.errors import SlackError, invalid_arguments

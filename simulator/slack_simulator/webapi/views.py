@@ -1,4 +1,4 @@
-"""views.*: Home tabs and modals. https://docs.slack.dev/reference/methods/views.publish"""
+"""Home tabs and modals: https://docs.slack.dev/reference/methods/views.publish and its neighbours."""
 
 from slack_simulator import homes
 from slack_simulator.errors import SlackError, invalid_arguments

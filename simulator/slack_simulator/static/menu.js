@@ -1,0 +1,74 @@
+// A button with a small menu below it (Block Kit's overflow, and the page's own menus), workable by keyboard.
+
+import { append, h } from "./dom.js";
+
+let open = null;
+
+function close({ refocus = false } = {}) {
+  if (!open) return;
+  const { button, list } = open;
+  open = null;
+  list.remove();
+  button.setAttribute("aria-expanded", "false");
+  if (refocus) button.focus();
+}
+
+/**
+ * Let `button` open a menu. `items()` gives `{label, description?, testid?, data?, choose()}` at the moment of opening.
+ * Returns a wrapper that holds both.
+ */
+export function withMenu(button, label, items) {
+  button.setAttribute("aria-haspopup", "menu");
+  button.setAttribute("aria-expanded", "false");
+  const wrapper = h("span", { class: "menu-anchor" }, button);
+  const show = () => {
+    const already = open?.button === button;
+    close();
+    if (already) return;
+    const list = h("div", { class: "menu", role: "menu", "aria-label": label, testid: "menu" });
+    append(list, items().map((item) => menuItem(item)));
+    list.addEventListener("keydown", onKey);
+    wrapper.append(list);
+    open = { button, list };
+    button.setAttribute("aria-expanded", "true");
+    if (list.getBoundingClientRect().left < 4) list.classList.add("menu-right");
+    list.querySelector("[role=menuitem]")?.focus();
+  };
+  button.addEventListener("click", show);
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown" || open?.button === button) return;
+    event.preventDefault();
+    show();
+  });
+  return wrapper;
+}
+
+function menuItem(item) {
+  const choose = () => {
+    close({ refocus: true });
+    item.choose();
+  };
+  return h(
+    "button",
+    { type: "button", role: "menuitem", tabindex: "-1", class: "menu-item", testid: item.testid, data: item.data, on: { click: choose } },
+    h("span", { class: "menu-label" }, item.label),
+    item.description && h("span", { class: "menu-description" }, item.description),
+  );
+}
+
+function onKey(event) {
+  const items = [...event.currentTarget.querySelectorAll("[role=menuitem]")];
+  const at = items.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
+  if (to !== undefined) {
+    event.preventDefault();
+    items[to % items.length].focus();
+  } else if (event.key === "Escape") {
+    event.stopPropagation();
+    close({ refocus: true });
+  } else if (event.key === "Tab") close();
+}
+
+document.addEventListener("pointerdown", (event) => {
+  if (open && !open.list.parentElement.contains(event.target)) close();
+});

@@ -218,7 +218,7 @@ class SlackClient:
 
 def _bearer(token: str, method: str) -> dict[str, str]:
     """The header of a token. A library's complaint about a broken one would quote it, so such a token stops here."""
-    if not (token.isascii() and token.isprintable()):
+    if not (token and token.isascii() and token.isprintable()):
         raise error_for(method=method, code="malformed_token")
     return {"Authorization": f"Bearer {token}"}
 

@@ -106,7 +106,9 @@ async def _read(response: httpx.Response, limit: int) -> bytes | None:
     """Read the body; None as soon as it is longer than `limit`, so that memory stays bounded."""
     size = 0
     chunks = []
-    async for chunk in response.aiter_bytes():
+    # Not aiter_bytes, which looks for encodings that we did not accept: 30 µs more.
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
         size += len(chunk)
         if size > limit:
             return None

@@ -142,8 +142,8 @@ def test_a_crash_outside_of_tasks_is_logged_too(start):
     [
         "raise ConfigurationError('ROTAVATAR_PORT must be a number.\\nROTAVATAR_HOST is missing.')",
         (
-            "wrong = [ConfigurationError(f'ROTAVATAR_{end}') for end in ('PORT must be a number.', 'HOST is missing.')]; "
-            "raise ExceptionGroup('x', [wrong[0], ExceptionGroup('y', wrong[1:])])"
+            "wrong = [ConfigurationError(f'ROTAVATAR_{end}') for end in ('PORT must be a number.', 'HOST is missing.')]"
+            "; raise ExceptionGroup('x', [wrong[0], ExceptionGroup('y', wrong[1:])])"
         ),
     ],
 )

@@ -315,7 +315,6 @@ def object_store(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", "test-1")
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
 
     def opened(port: int) -> PhotoStore:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
@@ -346,8 +345,11 @@ async def test_a_store_that_refuses_connections_is_unavailable(object_store, unu
     "status", ["403 Forbidden", "404 Not Found", "500 Internal Server Error", "301 Moved Permanently"]
 )
 async def test_a_store_that_answers_with_an_error_is_unavailable(object_store, status):
+    methods = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        methods.add(head.split()[0])
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
@@ -360,13 +362,16 @@ async def test_a_store_that_answers_with_an_error_is_unavailable(object_store, s
             await store.get(PhotoRef(T, U, NAME))
         with pytest.raises(Unavailable):
             await store.check()
+    assert methods == {b"PUT", b"GET"}
 
 
 async def test_a_store_that_never_answers_is_unavailable_in_time(object_store, monkeypatch):
     monkeypatch.setattr(photo_store, "DEADLINE_SECONDS", 0.2)
     silence = asyncio.Event()
+    calls = []
 
     async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(writer)
         await silence.wait()
         writer.close()
 
@@ -376,3 +381,4 @@ async def test_a_store_that_never_answers_is_unavailable_in_time(object_store, m
         await unavailable(store)
         assert time.monotonic() - started < 6 * 0.2 + 2
         silence.set()
+    assert len(calls) >= 6

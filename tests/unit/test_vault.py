@@ -88,6 +88,12 @@ def test_noise_is_a_vault_error_and_nothing_else(noise):
         key_id_of(noise)
 
 
+@pytest.mark.parametrize("start", [b"\x10", b"\x21a", b"\x12\xff\xff"])
+def test_what_has_no_header_of_this_version_is_no_blob(start):
+    with pytest.raises(VaultError, match="no sealed blob"):
+        key_id_of(start + bytes(60))
+
+
 def test_another_key_of_the_same_id_does_not_open():
     with pytest.raises(VaultError, match="key one") as caught:
         vault(key("one", 2)).open(ONE.seal(b"token", MEMBER), MEMBER)

@@ -41,6 +41,8 @@ class RunningServer:
         config = uvicorn.Config(
             app,
             http=CuttableProtocol,
+            interface="asgi3",
+            proxy_headers=False,
             lifespan="off",
             log_config=None,
             access_log=False,

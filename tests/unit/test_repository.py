@@ -80,7 +80,7 @@ def test_what_is_served_is_what_is_tested(process: str) -> None:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_image_of_a_process_holds_all_that_it_imports(process: str) -> None:
     ours = PROJECT["tool"]["importlinter"]["root_packages"]
-    graph = grimp.build_graph(*ours, include_external_packages=True, exclude_type_checking_imports=True)
+    graph = grimp.build_graph(*ours, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None)
     reached = graph.find_upstream_modules(PROCESSES[process], as_package=True)
     foreign = {name for name in reached if graph.is_module_squashed(name)} - sys.stdlib_module_names
     held = pins(ROOT / f"requirements/{process}.txt").keys()

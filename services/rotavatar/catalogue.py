@@ -33,6 +33,7 @@ MIME = {"png": "image/png", "jpg": "image/jpeg"}
 _CATALOGUE = r"c[a-z2-7]{5}"
 _PACK = r"[a-z][a-z0-9-]{1,10}"
 _REFERENCE = re.compile(rf"({_CATALOGUE})/({_PACK})/(\d{{1,4}})", re.ASCII)
+_LISTED = re.compile(rb"([0-9a-f]{64}) (png|jpg) ([0-9]{1,9})")
 _ADDRESS = re.compile(rf"{_CATALOGUE}/{_PACK}/[0-9a-f]{{64}}\.(png|jpg)", re.ASCII)
 
 
@@ -130,7 +131,10 @@ class _Shelf:
         return fresh
 
     def _picture(self, line: bytes, index: int) -> Picture:
-        sha256, ext, size = line.decode("ascii").split(" ")
+        found = _LISTED.fullmatch(line)
+        if found is None:
+            raise ConfigurationError(f"line {index + 1} of {self._path} is damaged; rotavatar catalogue draw mends it")
+        sha256, ext, size = (part.decode("ascii") for part in found.groups())
         return Picture(
             reference=Reference(catalogue=self._catalogue, pack=self.pack.key, index=index),
             number=self.pack.ordinal * MAX_PER_PACK + index,

@@ -99,7 +99,6 @@ class Plan:
     def __init__(self, recipe: Recipe, *, seed: str) -> None:
         self._recipe = recipe
         self._chosen: list[Candidate] = []
-        self._looks: list[frozenset[tuple[str, str]]] = []
         self._seeds: Iterator[str] = (f"{seed}/{recipe.key}/{number}" for number in count())
 
     def __getitem__(self, index: int) -> Candidate:

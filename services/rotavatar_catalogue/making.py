@@ -208,11 +208,11 @@ def _missing(catalogue: Catalogue, pack: str, *, order: Order) -> list[Batch]:
 
 def _keep(catalogue: Catalogue, *, pack: str, contents: list[bytes]) -> None:
     ext = BY_KEY[pack].ext
+    digests = [_sha256(content) for content in contents]
+    if len(set(digests)) < len(digests) or any(catalogue.by_sha256(digest) for digest in digests):
+        raise DrawingError(f"pack {pack} draws the same picture twice: its recipe counts traits nobody sees")
     with (catalogue.folder / f"{pack}{LIST_SUFFIX}").open("ab") as listed:
-        for content in contents:
-            digest = _sha256(content)
-            if catalogue.by_sha256(digest) is not None:
-                raise DrawingError(f"pack {pack} draws the same picture twice: its recipe counts traits nobody sees")
+        for digest, content in zip(digests, contents, strict=True):
             _replace(catalogue.folder / pack / f"{digest}.{ext}", content)
             listed.write(f"{digest} {ext} {len(content)}\n".encode())
     catalogue.refresh()

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 
 import msgspec
@@ -32,7 +33,9 @@ def drawn(batches: list[Batch], *, workers: int) -> Iterator[list[bytes]]:
         return
     pool = ProcessPoolExecutor(min(workers, len(batches)), mp_context=get_context("spawn"), initializer=_become_worker)
     try:
-        yield from pool.map(draw_batch, batches)
+        with _undisturbed():
+            results = pool.map(draw_batch, batches)
+        yield from results
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -44,9 +47,20 @@ def draw_batch(batch: Batch) -> list[bytes]:
     return [draw(recipe, plan[index].svg) for index in range(batch.start, batch.stop)]
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back signals while processes start: half-started ones die with a traceback. They inherit what is held."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _become_worker() -> None:
     """Leave Ctrl-C to the parent, and end with it: a worker whose parent was killed would wait for work for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

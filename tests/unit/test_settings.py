@@ -157,6 +157,14 @@ def test_an_unusable_mounted_file_is_named(tmp_path, content, says):
     assert says in line
 
 
+def test_a_huge_file_named_by_mistake_is_not_read_whole(tmp_path):
+    file = tmp_path / "log"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 40)
+    (line,) = problems(settings.WebSettings, {"ROTAVATAR_PORT_FILE": str(file)})
+    assert "more than" in line
+
+
 def test_a_folder_in_place_of_a_mounted_file_is_named(tmp_path):
     (line,) = problems(settings.WebSettings, {"ROTAVATAR_PORT_FILE": str(tmp_path)})
     assert "cannot be read" in line

@@ -190,11 +190,11 @@ def test_a_running_process_takes_up_keys_that_change_in_the_mounted_file(tmp_pat
     assert ring.refresh() is False
     file.write_text(f"{key('two', 2)}\n{key('one')}\n")
     assert ring.refresh() is True
-    assert ring.ids == ("two", "one")
+    assert [*ring.ids] == ["two", "one"]
     assert ring.refresh() is False
     file.write_text(key("one"))
     assert ring.refresh() is True
-    assert ring.ids == ("one",)
+    assert [*ring.ids] == ["one"]
     assert KeyRing(Secret(key("one"))).refresh() is False
 
 

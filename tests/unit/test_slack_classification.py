@@ -165,4 +165,6 @@ def test_a_picture_that_slack_cannot_download_differs_from_a_malformed_view():
     assert refine_code(code="invalid_blocks", messages=seen) == "image_download_failed"
     assert refine_code(code="invalid_arguments", messages=seen) == "image_download_failed"
     assert refine_code(code="invalid_arguments", messages=["[ERROR] must provide an object"]) == "invalid_arguments"
+    other = ["[ERROR] image format not supported [json-pointer:/view/blocks/2/image_url]"]
+    assert refine_code(code="invalid_arguments", messages=other) == "image_download_failed"
     assert refine_code(code="view_too_large", messages=seen) == "view_too_large"

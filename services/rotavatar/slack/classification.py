@@ -149,11 +149,14 @@ def parse_retry_after(header: str | None) -> float | None:
 
 
 def refine_code(*, code: str, messages: Sequence[str]) -> str:
-    """Tell an image that Slack could not download from other invalid blocks.
+    """Tell an image that Slack could not use from other invalid blocks: the same view without images will be taken.
 
-    Seen as `invalid_blocks` with "downloading image failed" (https://github.com/slackapi/node-slack-sdk/issues/1693).
+    Seen as `invalid_blocks` with "downloading image failed" (https://github.com/slackapi/node-slack-sdk/issues/1693);
+    other complaints about an image are known by the json-pointer that they end with.
     """
-    if code in {"invalid_blocks", "invalid_arguments"} and any("downloading image" in text for text in messages):
+    if code in {"invalid_blocks", "invalid_arguments"} and any(
+        "downloading image" in text or "/image_url]" in text for text in messages
+    ):
         return "image_download_failed"
     return code
 

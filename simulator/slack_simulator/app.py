@@ -173,9 +173,11 @@ class Simulator:
         """One more person in `team`."""
         return people.join(self.slack, team=team, name=name, real_name=name.title(), user=user, tz=tz)
 
-    def install(self, team: str, user: str, *, bot: bool = True, member: bool = True) -> dict[str, Issued]:
-        """Install the app as `user` without any page. Returns the tokens as {"bot": …, "user": …}."""
-        app = self.slack.app
+    def install(
+        self, team: str, user: str, *, bot: bool = True, member: bool = True, app: AppConfig | None = None
+    ) -> dict[str, Issued]:
+        """Install the (first) app as `user` without any page. Returns the tokens as {"bot": …, "user": …}."""
+        app = app or self.slack.app
         installation = lifecycle.grant(
             self.slack,
             app,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -49,7 +49,7 @@ class Receiver:
         self.answering: Answering = ok
         self._news = asyncio.Event()
 
-    async def __aenter__(self) -> "Receiver":
+    async def __aenter__(self) -> Self:
         await self._server.start()
         return self
 

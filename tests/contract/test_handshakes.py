@@ -7,7 +7,7 @@ from tests.contract.receiver import Receiver
 from tests.contract.test_signing import official
 
 ANSWERS = {
-    "plain": lambda c: PlainTextResponse(c),
+    "plain": PlainTextResponse,
     "form": lambda c: Response(f"challenge={c}", media_type="application/x-www-form-urlencoded"),
     "json": lambda c: JSONResponse({"challenge": c}),
 }

@@ -42,7 +42,8 @@ class Reply(msgspec.Struct, frozen=True):
 
 def aiohttp_transport(*, connections: int) -> httpx.AsyncBaseTransport:
     """A pool of at most `connections` connections, without cookies and without proxies from the environment."""
-    tls = httpx.create_ssl_context(trust_env=False)
+    # SSL_CERT_FILE and SSL_CERT_DIR hold, so that an operator's own certificate authority can be trusted.
+    tls = httpx.create_ssl_context()
 
     def open_session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(ssl=tls, limit=connections, keepalive_timeout=KEEPALIVE_SECONDS)

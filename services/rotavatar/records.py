@@ -36,6 +36,8 @@ class Wish(StrEnum):
     RESTORE = "restore"
     LEAVE = "leave"
     FORGET = "forget"
+    CHECK = "check"
+    """Look whether the photo is still ours; Slack said that the profile changed."""
 
 
 class Status(StrEnum):

@@ -95,6 +95,14 @@ class Redis:
         twin._owners = list(self._owners)
         return twin
 
+    async def check(self) -> str | None:
+        """Whether Redis answers: None, or why not (for `/readyz`)."""
+        try:
+            await self.execute(0, "PING")
+        except Unavailable as error:
+            return str(error)
+        return None
+
     async def measure(self) -> tuple[float, Pace]:
         """Redis' time in seconds since the epoch, and the speed of the schedule's clock."""
         time, pace = await asyncio.gather(

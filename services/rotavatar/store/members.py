@@ -155,6 +155,12 @@ class MemberStore:
             [keys.tag(partition), workspace, method, until_ms, self._cap, DEFAULT_LIMITS],
         )
 
+    async def grant(self, workspace: Workspace, method: str, *, now_ms: int) -> int:
+        """One more call of `method` (photo, profile): `now_ms` when it may start, else when to ask again."""
+        partition = keys.partition_of(workspace)
+        names = [keys.pace(workspace), keys.workspace(workspace)]
+        return int(await self._redis.run(partition, "grant", names, [method, now_ms, DEFAULT_LIMITS]))
+
     async def worn(self, workspace: Workspace) -> bytes:
         """The bitmap of pictures that are worn or promised in the workspace, most significant bit first."""
         bitmap: bytes | None = await self._redis.execute(keys.partition_of(workspace), "GET", keys.worn(workspace))

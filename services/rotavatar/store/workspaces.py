@@ -89,10 +89,13 @@ class WorkspaceStore:
         after, names = await self._redis.execute(partition, "SSCAN", keys.workspaces(partition), cursor, "COUNT", count)
         return int(after), [Workspace(name.decode()) for name in names]
 
-    async def plan(self, chore: Chore, *, at_ms: int) -> None:
-        """Plan the next step of a chore."""
+    async def plan(self, chore: Chore, *, at_ms: int, sooner: bool = False) -> None:
+        """Plan the next step of a chore; with `sooner` an earlier plan stays."""
         partition = keys.partition_of(chore.workspace)
-        await self._redis.execute(partition, "ZADD", keys.chores(partition), at_ms, f"{chore.kind}:{chore.workspace}")
+        mode = ["LT"] if sooner else []
+        await self._redis.execute(
+            partition, "ZADD", keys.chores(partition), *mode, at_ms, f"{chore.kind}:{chore.workspace}"
+        )
 
     async def drop(self, chore: Chore) -> None:
         """The chore is done."""

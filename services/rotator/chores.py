@@ -1,0 +1,187 @@
+"""Long work on a workspace, in steps that anybody may repeat: each step leaves less to do than it found."""
+
+import msgspec.structs
+import structlog
+
+from rotator import farewell
+from rotator.farewell import Farewell
+from rotator.measures import chores as measured
+from rotator.wardrobe import Wardrobe
+from rotavatar.clock import Clock
+from rotavatar.errors import SlackError, Unavailable
+from rotavatar.keys import PARTITIONS, User, Workspace
+from rotavatar.photo_store import PhotoStore
+from rotavatar.records import Idle, Member, Status, WorkspaceRecord
+from rotavatar.store import Commit, MemberStore, Outcome, Place, WorkspaceStore
+from rotavatar.store.workspaces import Chore
+from rotavatar.tokens import Tokens
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 60.0
+"""For one step of a hundred members."""
+
+RETRY_SECONDS = 60.0
+PAGE = 100
+
+
+class Chores:
+    """Takes chores that are due and does their next step."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        tokens: Tokens,
+        members: MemberStore,
+        workspaces: WorkspaceStore,
+        photos: PhotoStore,
+        wardrobe: Wardrobe,
+        leaving: Farewell,
+    ) -> None:
+        """Everything the chores touch."""
+        self._clock = clock
+        self._tokens = tokens
+        self._members = members
+        self._workspaces = workspaces
+        self._photos = photos
+        self._wardrobe = wardrobe
+        self._leaving = leaving
+        self._steps = {
+            farewell.WIPE: self._wipe,
+            farewell.PURGE: self._purge,
+            farewell.RETENTION: self._retention,
+            farewell.EMPTY: self._empty,
+            farewell.MIGRATION: self._migration,
+        }
+
+    async def round(self) -> int:
+        """Do one step of every chore that is due; returns how many there were."""
+        taken = 0
+        for partition in range(PARTITIONS):
+            now_ms = self._now_ms()
+            end = now_ms + int(self._clock.span(LEASE_SECONDS) * 1000)
+            for chore in await self._workspaces.claim_chores(partition, now_ms=now_ms, lease_end_ms=end, most=10):
+                taken += 1
+                await self._step(chore)
+        return taken
+
+    async def _step(self, chore: Chore) -> None:
+        step = self._steps.get(chore.kind)
+        if step is None:
+            log.error("chore of an unknown kind: left for a newer version", kind=chore.kind, workspace=chore.workspace)
+            return
+        try:
+            again_ms = await step(chore.workspace)
+        except (SlackError, Unavailable) as error:
+            measured.labels(kind=chore.kind, outcome="put off").inc()
+            log.warning("chore put off", kind=chore.kind, workspace=chore.workspace, reason=str(error))
+            await self._workspaces.plan(chore, at_ms=self._now_ms() + int(RETRY_SECONDS * 1000))
+            return
+        measured.labels(kind=chore.kind, outcome="done").inc()
+        if again_ms is None:
+            await self._workspaces.drop(chore)
+        else:
+            await self._workspaces.plan(chore, at_ms=again_ms)
+
+    async def _wipe(self, workspace: Workspace) -> int | None:
+        record = await self._workspaces.read(workspace)
+        if record is None or record.status is not Status.UNINSTALLED:
+            return None
+        cursor, first = 0, True
+        while cursor or first:
+            first = False
+            cursor, users = await self._members.page(workspace, cursor, count=PAGE)
+            if users:
+                await self._members.wipe(workspace, users, reason=Idle.RECONNECT)
+        purge = Chore(farewell.PURGE, workspace)
+        await self._workspaces.plan(purge, at_ms=record.status_at + self._leaving.retention_ms)
+        return None
+
+    async def _purge(self, workspace: Workspace) -> int | None:
+        """Photos first: a workspace whose record is gone could not be found again."""
+        record = await self._workspaces.read(workspace)
+        if record is None or record.status is not Status.UNINSTALLED:
+            return None
+        if self._now_ms() < record.status_at + self._leaving.retention_ms:
+            return record.status_at + self._leaving.retention_ms
+        return await self.purge_step(workspace, record)
+
+    async def purge_step(self, workspace: Workspace, record: WorkspaceRecord) -> int | None:
+        """Remove one page of members and photos; None when nothing is left, else when to go on (now)."""
+        if not await self._photos.delete_workspace(workspace):
+            return self._now_ms()
+        _, users = await self._members.page(workspace, count=PAGE)
+        left = await self._members.purge(workspace, users[:PAGE], epoch=record.epoch)
+        return self._now_ms() if left > 0 else None
+
+    async def _retention(self, workspace: Workspace) -> int | None:
+        """Remove who left long enough ago; returns when the next one is due."""
+        upcoming: int | None = None
+        cursor, first = 0, True
+        while cursor or first:
+            first = False
+            cursor, users = await self._members.page(workspace, cursor, count=PAGE)
+            for user in users:
+                ends = await self._expire(workspace, user)
+                if ends is not None:
+                    upcoming = ends if upcoming is None else min(upcoming, ends)
+        return upcoming
+
+    async def _expire(self, workspace: Workspace, user: User) -> int | None:
+        """Remove the member if their retention has ended; else when it ends (None: they are here)."""
+        while True:
+            seen = await self._members.snapshot(workspace, user)
+            if seen is None or seen.member is None or seen.member.credential or not seen.member.left_at:
+                return None
+            ends = seen.member.left_at + self._leaving.retention_ms
+            if ends > self._now_ms():
+                return ends
+            while not await self._photos.delete_member(workspace, user):
+                pass
+            member = seen.member
+            gone = Commit(member=member, place=Place.GONE, release=self._wardrobe.bits(member.picture, member.next))
+            if await self._members.commit(seen, gone) is Outcome.OK:
+                return None
+
+    async def _empty(self, workspace: Workspace) -> int | None:
+        """Where an OAuth-born workspace has nobody left: revoke the bot token, then wait out the retention."""
+        record = await self._workspaces.read(workspace)
+        if record is None or record.declared or record.status is Status.UNINSTALLED:
+            return None
+        if await self._somebody(workspace):
+            return None
+        if record.credential:
+            await self._leaving.revoke(workspace, await self._tokens.of_bot(workspace, record))
+        now_ms = self._now_ms()
+        given_up = msgspec.structs.replace(
+            record, status=Status.UNINSTALLED, status_at=now_ms, credential=b"", refresh_at=0
+        )
+        chore = (Chore(farewell.WIPE, workspace), now_ms)
+        if await self._workspaces.commit(workspace, record, given_up, chore=chore) is not Outcome.OK:
+            return now_ms
+        log.info("workspace given up", workspace=workspace)
+        return None
+
+    async def _somebody(self, workspace: Workspace) -> bool:
+        cursor, first = 0, True
+        while cursor or first:
+            first = False
+            cursor, users = await self._members.page(workspace, cursor, count=PAGE)
+            for user in users:
+                seen = await self._members.snapshot(workspace, user)
+                if seen is not None and (seen.member or Member()).credential:
+                    return True
+        return False
+
+    async def _migration(self, workspace: Workspace) -> int | None:
+        record = await self._workspaces.read(workspace)
+        if record is None or record.status is not Status.MIGRATING:
+            return None
+        active = msgspec.structs.replace(record, status=Status.ACTIVE)
+        if await self._workspaces.commit(workspace, record, active) is not Outcome.OK:
+            return self._now_ms()
+        return None
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now() * 1000)

@@ -1,0 +1,81 @@
+"""Where a member belongs: due at some time, in flight, or idle with a reason. Pure."""
+
+import msgspec.structs
+
+from rotavatar.messages import PublishAsked
+from rotavatar.records import Idle, Member, Snapshot, Wish
+from rotavatar.schedule import next_due, offset_of
+from rotavatar.store import Commit, Place
+
+BLOCKED = frozenset({Idle.OUTSIDE, Idle.RECONNECT, Idle.CONSENT, Idle.FORBIDDEN, Idle.LEFT})
+"""Reasons that a choice of frequency does not lift: the member has to answer the question that the Home tab asks."""
+
+SCHEDULE = ("frequency", "paused", "paused_until", "rotated_at", "zone", "wish", "idle")
+"""What a due time depends on. While none of it changes the member keeps their place in the queue."""
+
+
+def placed(
+    seen: Snapshot,
+    member: Member,
+    *,
+    now_ms: int,
+    publish: PublishAsked | None = None,
+    not_before_ms: int = 0,
+    landed: bool = False,
+) -> Commit:
+    """The commit that puts `member` where it belongs now.
+
+    A member in flight stays there until its worker says `landed`. `not_before_ms` delays a retry.
+    """
+    time_ms, idle = _due(seen, member, now_ms=now_ms)
+    member = with_idle(member, idle)
+    in_flight = seen.lease is not None and not landed
+    if in_flight:
+        return Commit(member=with_idle(member, idle if idle in BLOCKED else Idle.NO), place=Place.STAY, publish=publish)
+    if time_ms is None:
+        return Commit(member=member, place=Place.IDLE, publish=publish)
+    if seen.due is not None and not landed and _same_schedule(seen.member, member):
+        return Commit(member=member, place=Place.STAY, publish=publish)
+    return Commit(member=member, place=Place.DUE, time_ms=max(time_ms, not_before_ms), publish=publish)
+
+
+def with_idle(member: Member, idle: Idle) -> Member:
+    """`member` waiting for the reason `idle`."""
+    return member if member.idle is idle else replaced(member, idle=idle)
+
+
+def replaced(member: Member, **values: object) -> Member:
+    """A copy of `member` with other values."""
+    return msgspec.structs.replace(member, **values)
+
+
+def planned_ms(seen: Snapshot, member: Member, *, now_ms: int) -> int | None:
+    """When (ms) the schedule alone would rotate the member; None: never."""
+    policy = seen.record.policy
+    if not policy.allows_frequency(member.frequency) or (member.paused and not member.paused_until):
+        return None
+    due = next_due(
+        frequency=member.frequency,
+        policy=policy,
+        zone=member.zone,
+        offset=offset_of(seen.workspace, seen.user),
+        rotated_at=member.rotated_at / 1000,
+        now=now_ms / 1000,
+        paused_until=float(member.paused_until if member.paused else 0),
+    )
+    return None if due is None else int(due * 1000)
+
+
+def _due(seen: Snapshot, member: Member, *, now_ms: int) -> tuple[int | None, Idle]:
+    if member.idle in BLOCKED:
+        return None, member.idle
+    if member.wish is not Wish.NONE:
+        return now_ms, Idle.NO
+    due = planned_ms(seen, member, now_ms=now_ms)
+    if due is not None:
+        return due, Idle.NO
+    return None, Idle.PAUSED if member.paused and member.frequency else Idle.OFF
+
+
+def _same_schedule(before: Member | None, after: Member) -> bool:
+    return before is not None and all(getattr(before, name) == getattr(after, name) for name in SCHEDULE)

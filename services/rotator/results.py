@@ -1,0 +1,129 @@
+"""What becomes of a member after a photo write: done, failed for now, or failed until somebody answers. Pure."""
+
+from typing import Final
+
+from rotator.choices import LEAVING
+from rotator.placement import replaced
+from rotavatar.errors import (
+    ConsentMissing,
+    CredentialDead,
+    Forbidden,
+    PictureRefused,
+    RequestRefused,
+    SlackError,
+)
+from rotavatar.records import OWN_PICTURE, Idle, Intent, Member, OwnPhoto, Wish
+from rotavatar.slack import sentence_for
+
+RETRY_SECONDS: Final = (15, 60, 300, 900, 3600)
+"""How long after the first, second … failure the next try comes; the last one repeats. Half is added by jitter."""
+
+REFUSED_SECONDS: Final = 3600
+"""After an answer that only a new version of ours can mend: often enough to heal soon after the upgrade."""
+
+
+def intended(member: Member, *, picture: str, shown: str, now_ms: int) -> Member:
+    """The member with an open intent to show `picture` instead of the photo with the hash `shown`."""
+    return replaced(member, intent=Intent(picture=picture, previous_hash=shown, at=now_ms))
+
+
+def kept(member: Member, own: OwnPhoto) -> Member:
+    """The member whose own photo lies in the store now (or is known to be one of Slack's default ones)."""
+    return replaced(member, own=own)
+
+
+def shown(member: Member, *, picture: str, hash_: str, image_url: str, now_ms: int) -> Member:
+    """The member after Slack showed `picture`: it has a hash now, and the one before can be brought back."""
+    undo = member.wish is Wish.UNDO
+    next_ = "" if member.next == picture else member.next
+    return replaced(
+        member,
+        wish=Wish.NONE,
+        attempt=0,
+        intent=None,
+        problem="",
+        picture=picture,
+        previous="" if undo or picture == OWN_PICTURE else (member.picture or OWN_PICTURE),
+        next=next_,
+        our_hash=hash_,
+        outside_hash="",
+        image_url=image_url,
+        rotated_at=now_ms,
+    )
+
+
+def looked(member: Member) -> Member:
+    """The member after a look that found our photo in place."""
+    return replaced(member, wish=Wish.NONE if member.wish is Wish.CHECK else member.wish, attempt=0)
+
+
+def found_outside(member: Member, *, shown: str, image_url: str) -> Member:
+    """The member whose photo was changed outside Rotavatar: it stays, and the Home tab asks."""
+    return replaced(
+        member,
+        idle=Idle.OUTSIDE,
+        wish=Wish.NONE,
+        attempt=0,
+        intent=None,
+        outside_hash=shown,
+        image_url=image_url,
+        previous="",
+    )
+
+
+def left(member: Member, *, now_ms: int) -> Member:
+    """The member after leaving: no credential; choices and the own photo stay until the retention ends."""
+    return replaced(
+        member,
+        idle=Idle.LEFT,
+        wish=Wish.NONE,
+        credential=b"",
+        refresh_at=0,
+        intent=None,
+        attempt=0,
+        problem="",
+        next="",
+        left_at=now_ms,
+    )
+
+
+def failed(member: Member, error: SlackError, *, jitter: float, now_ms: int) -> tuple[Member, float]:
+    """The member after Slack refused, and the seconds after which a next try makes sense.
+
+    `jitter` is between 0 and 1. Whoever leaves is let go even where their photo cannot be put back.
+    """
+    member = replaced(member, problem=str(sentence_for(error)))
+    wait = _backoff(member, jitter)
+    match error:
+        case CredentialDead():
+            member = disconnected(member, now_ms=now_ms)
+        case ConsentMissing():
+            member = replaced(member, idle=Idle.CONSENT)
+        case Forbidden():
+            member = replaced(member, idle=Idle.FORBIDDEN)
+        case PictureRefused():
+            member = replaced(member, intent=None, next="")
+        case RequestRefused():
+            wait = REFUSED_SECONDS
+        case _:
+            wait = max(error.retry_after or 0.0, wait)
+    return member, wait
+
+
+def disconnected(member: Member, *, now_ms: int) -> Member:
+    """The member whose token died: choices and photo are kept for a return until the retention ends."""
+    idle = member.idle if member.idle is Idle.LEFT else Idle.RECONNECT
+    return replaced(
+        member, idle=idle, credential=b"", refresh_at=0, wish=Wish.NONE, attempt=0, left_at=member.left_at or now_ms
+    )
+
+
+def gives_up_leaving(member: Member, error: SlackError) -> bool:
+    """Whether a member who leaves must be let go without their photo: it can never be put back with this token."""
+    hopeless = CredentialDead | ConsentMissing | Forbidden | PictureRefused | RequestRefused
+    return member.wish in LEAVING and isinstance(error, hopeless)
+
+
+def _backoff(member: Member, jitter: float) -> float:
+    step = min(max(member.attempt, 1), len(RETRY_SECONDS)) - 1
+    return RETRY_SECONDS[step] * (1 + jitter / 2)

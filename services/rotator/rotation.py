@@ -1,0 +1,391 @@
+"""One claimed member: look at their photo, decide, write, record. The only place that changes photos.
+
+A worker may die between any two lines. What it had begun is in the record (the intent), the lease ends by itself, and
+whoever claims the member next looks at Slack first. The fence in the record tells this claim from any later one.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final
+
+import msgspec.structs
+import structlog
+
+from rotator import results
+from rotator.choices import LEAVING
+from rotator.farewell import Farewell
+from rotator.judgement import Verdict, judge
+from rotator.measures import rotations
+from rotator.placement import placed, replaced
+from rotator.resemblance import resembles
+from rotator.wardrobe import Wardrobe
+from rotavatar.clock import Clock
+from rotavatar.errors import (
+    CredentialDead,
+    PictureRefused,
+    RequestRefused,
+    SlackBusy,
+    SlackError,
+    Unavailable,
+    VaultError,
+)
+from rotavatar.messages import PublishAsked
+from rotavatar.pacing import GRANT_SECONDS
+from rotavatar.photo_store import PhotoRef, PhotoStore
+from rotavatar.records import OWN_PICTURE, Member, OwnPhoto, Snapshot, Wish
+from rotavatar.slack import Profile, SlackClient
+from rotavatar.slack.photos import mime_of
+from rotavatar.store import Claim, Commit, LeaseStore, MemberStore, Outcome, Place
+from rotavatar.tokens import Tokens
+
+log = structlog.get_logger()
+
+CALL_SECONDS: Final = 10.0
+"""The longest that one call to Slack may take; a photo write starts only while the lease lasts that long."""
+
+LEASE_SECONDS: Final = 30.0
+"""A look, a fetch and a write, each as slow as can be."""
+
+BUSY_PERSON_SECONDS: Final = 5.0
+"""When the same person is being written in another workspace of their organisation, the claim is given back."""
+
+Decide = Callable[[Snapshot], Awaitable[Commit] | Commit]
+
+
+class Fenced(Exception):
+    """The claim is no longer ours: somebody took it over, or the member left. Nothing more may be written."""
+
+
+class Rotation:
+    """Carries out claims."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        slack: SlackClient,
+        tokens: Tokens,
+        members: MemberStore,
+        leases: LeaseStore,
+        photos: PhotoStore,
+        wardrobe: Wardrobe,
+        farewell: Farewell,
+        may_fetch: Callable[[str], bool],
+        random: Callable[[], float],
+    ) -> None:
+        """`may_fetch` says from which hosts a member's own photo may be fetched, `random` is between 0 and 1."""
+        self._clock = clock
+        self._slack = slack
+        self._tokens = tokens
+        self._members = members
+        self._leases = leases
+        self._photos = photos
+        self._wardrobe = wardrobe
+        self._farewell = farewell
+        self._may_fetch = may_fetch
+        self._random = random
+
+    async def carry_out(self, claim: Claim, *, claimed_at: float) -> None:
+        """Do what the claim is for. Every outcome is recorded; only Unavailable (Redis) leaves it to the lease."""
+        seen = await self._members.snapshot(claim.workspace, claim.user)
+        try:
+            seen = self._held(seen, claim)
+            outcome = await self._attempt(claim, seen, claimed_at)
+        except Fenced:
+            outcome = "fenced"
+        rotations.labels(outcome=outcome).inc()
+
+    async def _attempt(self, claim: Claim, seen: Snapshot, claimed_at: float) -> str:
+        try:
+            async with self._person(seen) as free:
+                if not free:
+                    return await self._give_back(claim, seen, BUSY_PERSON_SECONDS)
+                return await self._look_and_write(claim, seen, claimed_at)
+        except SlackError as error:
+            return await self._failed(claim, seen, error)
+        except (Unavailable, VaultError) as error:
+            log.warning("rotation put off", workspace=claim.workspace, user=claim.user, reason=str(error))
+            return await self._give_back(claim, seen, results.RETRY_SECONDS[0])
+
+    def _person(self, seen: Snapshot) -> AbstractAsyncContextManager[bool]:
+        """In an organisation one person may meet us in several workspaces: there a second lease is theirs."""
+        if not seen.record.enterprise:
+            return nullcontext(enter_result=True)
+        return self._leases.person(seen.record.enterprise, seen.user, seconds=LEASE_SECONDS)
+
+    async def _look_and_write(self, claim: Claim, seen: Snapshot, claimed_at: float) -> str:
+        member = _member(seen)
+        if member.wish in LEAVING and not member.credential:
+            return await self._leave(claim, seen, token=None)
+        token = await self._tokens.of_member(seen)
+        if self._late(claimed_at):
+            return await self._give_back(claim, seen, 0.0)
+        profile = await self._slack.get_profile(token)
+        verdict = await self._verdict(seen, profile)
+        if verdict is Verdict.OUTSIDE:
+            return await self._outside(claim, seen, token, profile)
+        if verdict is Verdict.DONE:
+            assert member.intent is not None
+            return await self._record(claim, seen, token, member.intent.picture, profile)
+        if member.wish is Wish.CHECK:
+            await self._commit(claim, seen, lambda now: self._settled(now, results.looked(_member(now))))
+            return "looked"
+        return await self._write(claim, seen, token, profile, verdict, claimed_at)
+
+    async def _verdict(self, seen: Snapshot, profile: Profile) -> Verdict:
+        member = _member(seen)
+        verdict = judge(member, profile)
+        if verdict is not Verdict.COMPARE:
+            return verdict
+        assert member.intent is not None
+        meant = await self._content(seen, member.intent.picture)
+        url = profile.image_512 or profile.image_192
+        if meant is None or url is None:
+            return Verdict.OUTSIDE
+        shown = await self._slack.fetch_photo(url, allow=self._may_fetch)
+        return Verdict.DONE if resembles(shown.content, meant[0]) else Verdict.OUTSIDE
+
+    async def _write(  # noqa: PLR0917 - what one look has found out
+        self, claim: Claim, seen: Snapshot, token: str, profile: Profile, verdict: Verdict, claimed_at: float
+    ) -> str:
+        member = _member(seen)
+        picture = _target(member)
+        if picture == OWN_PICTURE and (verdict is Verdict.KEEP_FIRST or member.picture in ("", OWN_PICTURE)):
+            return await self._nothing_to_put_back(claim, seen, token)
+        if verdict is Verdict.KEEP_FIRST:
+            own = await self._keep(seen, profile)
+            seen = await self._commit(claim, seen, lambda now: _stay(results.kept(_member(now), own)))
+            member = _member(seen)
+        content = await self._content(seen, picture)
+        if content is None and picture != OWN_PICTURE:
+            await self._commit(
+                claim, seen, lambda now: self._settled(now, replaced(_member(now), next="", intent=None))
+            )
+            return "redressed"
+        granted = await self._regrant(claim, claimed_at)
+        if granted > 0:
+            return await self._give_back(claim, seen, granted)
+        now_ms = self._now_ms()
+        seen = await self._commit(
+            claim,
+            seen,
+            lambda now: _stay(
+                results.intended(_member(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms)
+            ),
+        )
+        if seen.lease is None or seen.lease - self._now_ms() < self._clock.span(CALL_SECONDS) * 1000:
+            return await self._give_back(claim, seen, 0.0)
+        answer = await self._show(token, content)
+        return await self._record(claim, seen, token, picture, answer)
+
+    async def _show(self, token: str, content: tuple[bytes, str] | None) -> Profile:
+        """Put a photo up, or take ours down for the default one; the profile as it is then."""
+        answer: Profile | None = None
+        if content is None:
+            await self._slack.delete_photo(token)
+        else:
+            answer = await self._slack.set_photo(token, image=content[0], mime=content[1])
+        if answer is None or not answer.avatar_hash:
+            return await self._slack.get_profile(token)
+        return answer
+
+    async def _record(self, claim: Claim, seen: Snapshot, token: str, picture: str, profile: Profile) -> str:
+        def after(now: Snapshot) -> Member:
+            return results.shown(
+                _member(now),
+                picture=picture,
+                hash_=profile.avatar_hash,
+                image_url=profile.image_512 or "",
+                now_ms=self._now_ms(),
+            )
+
+        if _member(seen).wish in LEAVING:
+            seen = await self._commit(claim, seen, lambda now: _stay(replaced(after(now), wish=_member(now).wish)))
+            return await self._leave(claim, seen, token=token)
+        wish = _member(seen).wish
+        await self._commit(claim, seen, lambda now: self._settled(now, after(now)))
+        log.info("photo changed", workspace=claim.workspace, user=claim.user, picture=picture, wish=str(wish))
+        return "changed"
+
+    async def _nothing_to_put_back(self, claim: Claim, seen: Snapshot, token: str) -> str:
+        """The photo that Slack shows is the member's own already."""
+        if _member(seen).wish in LEAVING:
+            return await self._leave(claim, seen, token=token)
+        await self._commit(
+            claim, seen, lambda now: self._settled(now, replaced(_member(now), wish=Wish.NONE, attempt=0, problem=""))
+        )
+        return "own already"
+
+    async def _outside(self, claim: Claim, seen: Snapshot, token: str, profile: Profile) -> str:
+        if _member(seen).wish in LEAVING:
+            return await self._leave(claim, seen, token=token)
+        await self._commit(
+            claim,
+            seen,
+            lambda now: self._settled(
+                now,
+                results.found_outside(_member(now), shown=profile.avatar_hash, image_url=profile.image_512 or ""),
+            ),
+        )
+        log.info("photo changed outside", workspace=claim.workspace, user=claim.user)
+        return "outside"
+
+    async def _leave(self, claim: Claim, seen: Snapshot, *, token: str | None) -> str:
+        """Revoke, forget what must be forgotten, and let the member go; each step can be repeated."""
+        forget = _member(seen).wish is Wish.FORGET
+        await self._farewell.release(claim.workspace, claim.user, token=token, forget=forget)
+
+        async def gone(now: Snapshot) -> Commit:
+            member = _member(now)
+            return Commit(
+                member=results.left(member, now_ms=self._now_ms()),
+                place=Place.GONE if forget else Place.IDLE,
+                release=self._wardrobe.bits(member.picture, member.next),
+                publish=self._publish(now),
+            )
+
+        await self._commit(claim, seen, gone)
+        await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
+        log.info("member left", workspace=claim.workspace, user=claim.user, forget=forget)
+        return "left"
+
+    async def _keep(self, seen: Snapshot, profile: Profile) -> OwnPhoto:
+        """Store the member's own photo before it is first replaced."""
+        if not profile.has_own_photo:
+            return OwnPhoto(hash=profile.avatar_hash)
+        url = profile.image_1024 or profile.image_512
+        if url is None:
+            raise SlackBusy(method="users.profile.get", code="no_image_url")
+        photo = await self._slack.fetch_photo(url, allow=self._may_fetch)
+        ref = await self._photos.put(photo.content, workspace=seen.workspace, user=seen.user)
+        return OwnPhoto(hash=profile.avatar_hash, name=ref.name)
+
+    async def _content(self, seen: Snapshot, picture: str) -> tuple[bytes, str] | None:
+        """Bytes and MIME type of a picture; None for a default photo of Slack's, or where the picture is gone."""
+        own = _member(seen).own
+        if picture != OWN_PICTURE:
+            return self._wardrobe.load(picture) if picture else None
+        if own is None or not own.name:
+            return None
+        photo = await self._photos.get(PhotoRef(workspace=seen.workspace, user=seen.user, name=own.name))
+        mime = None if photo is None else mime_of(photo)
+        if photo is None or mime is None:
+            raise RequestRefused(method="photo_store", code="own_photo_missing")
+        return photo, mime
+
+    async def _regrant(self, claim: Claim, claimed_at: float) -> float:
+        """A grant is good for five seconds. After that another one is needed; the seconds to wait for it, or 0."""
+        if not self._late(claimed_at):
+            return 0.0
+        now_ms = self._now_ms()
+        return max(0.0, (await self._members.grant(claim.workspace, "photo", now_ms=now_ms) - now_ms) / 1000)
+
+    async def _failed(self, claim: Claim, seen: Snapshot, error: SlackError) -> str:
+        seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
+        member = _member(seen)
+        error = await self._confirmed(seen, error)
+        if results.gives_up_leaving(member, error):
+            return await self._leave(claim, seen, token=None)
+        if isinstance(error, PictureRefused):
+            log.error("picture refused", workspace=claim.workspace, picture=member.next, code=error.code)
+        if isinstance(error, SlackBusy) and error.retry_after:
+            method = "photo" if "Photo" in error.method else "profile"
+            until = self._now_ms() + int(error.retry_after * 1000)
+            await self._members.hold(claim.workspace, method, until_ms=until)
+        jitter = self._random()
+
+        async def after(now: Snapshot) -> Commit:
+            changed, wait = results.failed(_member(now), error, jitter=jitter, now_ms=self._now_ms())
+            return await self._settled(now, changed, delay=wait)
+
+        seen = await self._commit(claim, seen, after)
+        if not _member(seen).credential:
+            await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
+        log.warning(
+            "rotation failed",
+            workspace=claim.workspace,
+            user=claim.user,
+            method=error.method,
+            code=error.code,
+            attempt=member.attempt,
+        )
+        return type(error).__name__
+
+    async def _confirmed(self, seen: Snapshot, error: SlackError) -> SlackError:
+        """`invalid_auth` may only mean that Slack does not like our address: the token is dead if auth.test agrees."""
+        if error.code != "invalid_auth":
+            return error
+        try:
+            await self._slack.auth_test(await self._tokens.of_member(seen))
+        except CredentialDead as dead:
+            return dead
+        except SlackError as other:
+            error = other
+        return SlackBusy(method=error.method, code=error.code, retry_after=error.retry_after)
+
+    async def _give_back(self, claim: Claim, seen: Snapshot, seconds: float) -> str:
+        """Not started: the member is due again, and the attempt does not count."""
+
+        async def due(now: Snapshot) -> Commit:
+            member = replaced(_member(now), attempt=max(0, _member(now).attempt - 1))
+            return Commit(member=member, place=Place.DUE, time_ms=self._now_ms() + int(seconds * 1000))
+
+        await self._commit(claim, seen, due)
+        return "given back"
+
+    async def _settled(self, seen: Snapshot, member: Member, *, delay: float = 0.0) -> Commit:
+        """The commit that ends the flight, with the next picture chosen."""
+        now_ms = self._now_ms()
+        until = now_ms + int(delay * 1000) if delay else 0
+        commit = placed(
+            seen, member, now_ms=until or now_ms, publish=self._publish(seen), not_before_ms=until, landed=True
+        )
+        if delay and commit.place is Place.DUE:
+            commit = msgspec.structs.replace(commit, time_ms=until)
+        return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
+
+    async def _commit(self, claim: Claim, seen: Snapshot, decide: Decide) -> Snapshot:
+        """Make a decision true; when the record changed meanwhile, decide again on what it is now."""
+        while True:
+            decided = decide(seen)
+            change = decided if isinstance(decided, Commit) else await decided
+            outcome = await self._members.commit(seen, change)
+            if outcome is Outcome.OK:
+                version = _member(seen).version + 1
+                return msgspec.structs.replace(seen, member=replaced(change.member, version=version))
+            seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
+
+    def _held(self, seen: Snapshot | None, claim: Claim) -> Snapshot:
+        if seen is None or seen.member is None or seen.member.fence != claim.fence or seen.lease is None:
+            raise Fenced
+        return seen
+
+    def _publish(self, seen: Snapshot) -> PublishAsked:
+        return PublishAsked(workspace=seen.workspace, user=seen.user, at=self._now_ms(), trace="")
+
+    def _late(self, claimed_at: float) -> bool:
+        return self._clock.now() - claimed_at > self._clock.span(GRANT_SECONDS)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now() * 1000)
+
+
+def _member(seen: Snapshot) -> Member:
+    assert seen.member is not None
+    return seen.member
+
+
+def _stay(member: Member) -> Commit:
+    return Commit(member=member, place=Place.STAY)
+
+
+def _target(member: Member) -> str:
+    """The picture that the write is to show. A retry shows what was meant the first time."""
+    match member.wish:
+        case Wish.UNDO:
+            return member.previous
+        case Wish.RESTORE | Wish.LEAVE | Wish.FORGET:
+            return OWN_PICTURE
+        case _:
+            intent = member.intent
+            return intent.picture if intent is not None and intent.picture != OWN_PICTURE else member.next

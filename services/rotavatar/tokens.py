@@ -1,0 +1,174 @@
+"""Tokens ready for use: opened, and renewed before they expire.
+
+A rotating token is refreshed when less than two hours remain, by one process at a time. The intent is recorded first
+and the new pair before its use, so a process that dies in between leaves either the old pair (Slack keeps a refresh
+token valid for an undocumented grace, so it is tried again) or the new one. When Slack refuses the refresh token, the
+access token serves as long as it lives (https://docs.slack.dev/authentication/using-token-rotation).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec.structs
+import structlog
+
+from rotavatar.apps import AppRegistry
+from rotavatar.clock import Clock
+from rotavatar.configuration import Secret
+from rotavatar.credentials import Credential, open_credential, seal_credential
+from rotavatar.errors import CredentialDead, SlackError
+from rotavatar.keys import Workspace
+from rotavatar.records import Member, Snapshot, WorkspaceRecord
+from rotavatar.slack import SlackClient
+from rotavatar.store import Commit, LeaseStore, MemberStore, Outcome, Place, WorkspaceStore
+from rotavatar.vault import Owner, Vault
+
+log = structlog.get_logger()
+
+REFRESH_SECONDS: Final = 2 * 3600
+"""Refreshed when less than this remains of the 12 hours."""
+
+LEASE_SECONDS: Final = 30.0
+SUBJECT_OF_BOT: Final = "bot"
+Recorded = Callable[[bytes, int], Awaitable[bool]]
+"""Stores a credential (sealed; empty leaves the old one) and the time (ms) of an open refresh; False when overtaken."""
+
+
+class Tokens:
+    """Opens credentials, and renews those that expire."""
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        slack: SlackClient,
+        clock: Clock,
+        apps: AppRegistry,
+        members: MemberStore,
+        workspaces: WorkspaceStore,
+        leases: LeaseStore,
+    ) -> None:
+        """Everything that opening, refreshing and recording takes."""
+        self._vault = vault
+        self._slack = slack
+        self._clock = clock
+        self._apps = apps
+        self._members = members
+        self._workspaces = workspaces
+        self._leases = leases
+
+    async def of_member(self, seen: Snapshot) -> str:
+        """The member's access token. Raises CredentialDead when there is none, SlackBusy while it cannot be renewed."""
+        member = seen.member
+        if member is None or not member.credential:
+            raise CredentialDead(method="vault", code="no_credential")
+        owner = Owner("member", seen.workspace, seen.user)
+        credential = open_credential(self._vault, member.credential, owner)
+        if not self._expires_soon(credential):
+            return credential.access_token.reveal()
+
+        async def read() -> tuple[bytes, str]:
+            again = await self._members.snapshot(seen.workspace, seen.user)
+            return (again.member.credential, again.record.app) if again and again.member else (b"", "")
+
+        async def record(blob: bytes, refresh_at: int) -> bool:
+            return await self._record_member(seen, blob, refresh_at)
+
+        return await self._renewed(seen.workspace, seen.user, owner, read=read, record=record)
+
+    async def of_bot(self, workspace: Workspace, record: WorkspaceRecord) -> str:
+        """The workspace's bot token. Raises as `of_member` does."""
+        if not record.credential:
+            raise CredentialDead(method="vault", code="no_credential")
+        owner = Owner("bot", workspace)
+        credential = open_credential(self._vault, record.credential, owner)
+        if not self._expires_soon(credential):
+            return credential.access_token.reveal()
+
+        async def read() -> tuple[bytes, str]:
+            again = await self._workspaces.read(workspace)
+            return (again.credential, again.app) if again else (b"", "")
+
+        async def store(blob: bytes, refresh_at: int) -> bool:
+            return await self._record_bot(workspace, blob, refresh_at)
+
+        return await self._renewed(workspace, SUBJECT_OF_BOT, owner, read=read, record=store)
+
+    def _expires_soon(self, credential: Credential) -> bool:
+        return credential.expires_at is not None and credential.expires_at - self._clock.now() < REFRESH_SECONDS
+
+    async def _renewed(
+        self,
+        workspace: Workspace,
+        subject: str,
+        owner: Owner,
+        *,
+        read: Callable[[], Awaitable[tuple[bytes, str]]],
+        record: Recorded,
+    ) -> str:
+        async with self._leases.refresh(workspace, subject, seconds=LEASE_SECONDS) as ours:
+            blob, app_id = await read()
+            if not blob:
+                raise CredentialDead(method="vault", code="no_credential")
+            credential = open_credential(self._vault, blob, owner)
+            if not self._expires_soon(credential):
+                return credential.access_token.reveal()
+            if not ours:
+                return self._remaining(credential)
+            if not await record(b"", int(self._clock.now() * 1000)):
+                return self._remaining(credential)
+            try:
+                renewed = await self._refresh(credential, app_id)
+            except CredentialDead as error:
+                log.warning("token not refreshed", workspace=workspace, user=subject, code=error.code)
+                return self._remaining(credential)
+            except SlackError as error:
+                log.warning("token not refreshed", workspace=workspace, user=subject, code=error.code)
+                return self._remaining(credential, error)
+            while not await record(seal_credential(self._vault, renewed, owner), 0):
+                # Overtaken by a click: the new pair must be stored all the same, the old one is spent.
+                pass
+            log.info("token refreshed", workspace=workspace, user=subject)
+            return renewed.access_token.reveal()
+
+    async def _refresh(self, credential: Credential, app_id: str) -> Credential:
+        app = self._apps.get(app_id)
+        if credential.refresh_token is None or app is None:
+            raise CredentialDead(method="oauth.v2.access", code="no_refresh_token")
+        answer = await self._slack.refresh_token(
+            client_id=app.client_id,
+            client_secret=app.client_secret.reveal(),
+            refresh_token=credential.refresh_token.reveal(),
+        )
+        token = answer.token
+        return msgspec.structs.replace(
+            credential,
+            access_token=Secret(token.access_token),
+            refresh_token=Secret(token.refresh_token) if token.refresh_token else None,
+            expires_at=None if token.expires_in is None else int(self._clock.now()) + token.expires_in,
+        )
+
+    def _remaining(self, credential: Credential, error: SlackError | None = None) -> str:
+        """The old access token while it lives."""
+        if credential.expires_at is not None and credential.expires_at > self._clock.now():
+            return credential.access_token.reveal()
+        if error is not None:
+            raise error
+        raise CredentialDead(method="oauth.v2.access", code="refresh_refused")
+
+    async def _record_member(self, seen: Snapshot, blob: bytes, refresh_at: int) -> bool:
+        again = await self._members.snapshot(seen.workspace, seen.user)
+        if again is None or again.member is None:
+            raise CredentialDead(method="vault", code="member_gone")
+        member: Member = msgspec.structs.replace(
+            again.member, credential=blob or again.member.credential, refresh_at=refresh_at
+        )
+        change = Commit(member=member, place=Place.STAY)
+        return await self._members.commit(again, change) is Outcome.OK
+
+    async def _record_bot(self, workspace: Workspace, blob: bytes, refresh_at: int) -> bool:
+        again = await self._workspaces.read(workspace)
+        if again is None:
+            raise CredentialDead(method="vault", code="workspace_gone")
+        record = msgspec.structs.replace(again, credential=blob or again.credential, refresh_at=refresh_at)
+        return await self._workspaces.commit(workspace, again, record) is Outcome.OK

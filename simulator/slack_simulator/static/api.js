@@ -33,7 +33,7 @@ export const api = {
   act: (team, user, action) => post("action", { team, user, ...action }),
   command: (team, user, command, text) => post("command", { team, user, command, text }),
   signIn: (team, user) => post("signin", { team, user }),
-  photo: (team, user, kind) => post("photo", { team, user, kind }),
+  photo: (team, user, change) => post("photo", { team, user, ...change }),
   clock: (speed) => post("clock", { speed }),
   trouble: (name, body) => post(`trouble/${name}`, body),
 };

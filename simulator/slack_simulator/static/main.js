@@ -22,9 +22,8 @@ async function attempt(request) {
 }
 
 async function loadHome(team, user) {
-  const key = model.personKey(team, user);
   const answer = await attempt(() => api.home(team, user));
-  store.change((state) => state.homes.set(key, { status: "ready", view: null, hash: "", ...answer }));
+  store.change((state) => model.takeHome(state, team, user, answer ?? { view: null }));
 }
 
 async function openHome(team, user) {
@@ -39,7 +38,8 @@ async function openHome(team, user) {
 // What Slack says about a click that the app did not take: the words for beside the control, or null.
 function deliveryFailure(answer) {
   if (!answer) return "The simulator did not take this.";
-  if (answer.error) return answer.error === "timeout" ? "The app did not answer within 3 seconds." : `The app did not take this: ${answer.error}`;
+  if (answer.error === "timeout") return "The app did not answer within 3 seconds.";
+  if (answer.error) return `The app could not be reached (${answer.error}).`;
   if (answer.status && (answer.status < 200 || answer.status > 299)) return `The app answered ${answer.status}.`;
   return null;
 }
@@ -86,8 +86,11 @@ const commands = {
     const key = model.personKey(message.team, message.user);
     store.change((state) => state.messages.set(key, state.messages.get(key).filter((each) => each !== message)));
   },
-  changePhoto: (team, user, kind) => attempt(() => api.photo(team, user, kind)),
-  trouble: (name, body) => attempt(() => api.trouble(name, body)),
+  changePhoto: (team, user, change) => attempt(() => api.photo(team, user, change)),
+  async trouble(name, body) {
+    await attempt(() => api.trouble(name, body));
+    await refetch();
+  },
   showTrouble(team) {
     commands.focusWorkspace(team);
     panels.dock.show("trouble");
@@ -98,14 +101,11 @@ const commands = {
 // The answer of the app comes on the stream as a message; only what Slack itself says is made here.
 function commandAnswer(answer, command) {
   if (!answer) return null;
-  const failed = { author: "Slackbot", kind: "ephemeral", failed: true };
-  if (answer.error === "operation_timeout" || answer.error === "timeout") {
-    return { ...failed, text: `${command} failed with the error “operation_timeout”.` };
-  }
-  if (answer.status && (answer.status < 200 || answer.status > 299)) {
-    return { ...failed, text: `${command} failed with the error “dispatch_failed” (status ${answer.status}).` };
-  }
-  return null;
+  const failed = { author: "Slackbot", failed: true };
+  if (answer.error === "operation_timeout") return { ...failed, text: `${command} failed with the error “operation_timeout”` };
+  if (!answer.error && answer.status >= 200 && answer.status <= 299) return null;
+  const why = answer.error || `status ${answer.status}`;
+  return { ...failed, text: `${command} failed with the error “dispatch_failed” (${why})` };
 }
 
 const panels = {
@@ -125,7 +125,7 @@ store.subscribe((state) => {
 // Who was looked at last is part of the address, so that reloading and Slack's own redirect land on the same person.
 function remember() {
   const chosen = Object.entries(store.state.chosen).map(([team, user]) => `${team}.${user}`);
-  history.replaceState(null, "", `#${chosen.join(",")}`);
+  history.replaceState(null, "", `${location.pathname}#${chosen.join(",")}`);
 }
 
 function recall(state) {
@@ -157,27 +157,25 @@ async function catchUp() {
   }
 }
 
-let refetch = null;
-function refetchSoon() {
-  refetch ??= setTimeout(async () => {
-    refetch = null;
-    const whole = await attempt(api.state);
-    if (whole) store.change((state) => model.takeWhole(state, whole));
-  }, 100);
+async function refetch() {
+  const whole = await attempt(api.state);
+  if (whole) store.change((state) => model.takeWhole(state, whole));
 }
 
 const RECEIVE = {
   state(diff) {
-    const before = diff.member && model.memberOf(store.state, diff.member.team ?? diff.team, diff.member.id)?.avatar?.hash;
+    const before = diff.member && model.memberOf(store.state, diff.workspace?.id, diff.member.id)?.avatar.hash;
     store.change((state) => {
-      if (!model.takeDiff(state, diff)) refetchSoon();
+      if (!model.takeDiff(state, diff)) refetch();
     });
-    if (before && diff.member.avatar && before !== diff.member.avatar.hash) {
-      notes.say(`The photo of ${model.displayName(model.memberOf(store.state, diff.member.team ?? diff.team, diff.member.id))} has changed.`);
-    }
+    if (before && before !== diff.member.avatar.hash) notes.say(`The photo of ${model.displayName(diff.member)} has changed.`);
   },
   home({ team, user }) {
-    if (store.state.chosen[team] === user || store.state.homes.has(model.personKey(team, user))) loadHome(team, user);
+    // an organisation's installation publishes for all of its teams
+    for (const workspace of store.state.workspaces) {
+      const concerned = workspace.id === team || workspace.enterprise_id === team;
+      if (concerned && store.state.homes.has(model.personKey(workspace.id, user))) loadHome(workspace.id, user);
+    }
   },
   log: ({ entry }) => store.change((state) => model.takeEntries(state, [entry])),
   clock: (clock) => store.change((state) => model.takeClock(state, clock)),

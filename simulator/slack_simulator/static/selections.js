@@ -26,8 +26,8 @@ export function valueField(type) {
 export class Selections {
   #values = new Map();
 
-  /** Take over a newly published view: seed what is new, forget what is gone. */
-  adopt(view) {
+  /** Take over a newly published view: seed what is new (from `values`, Slack's own memory), forget what is gone. */
+  adopt(view, values = {}) {
     const next = new Map();
     for (const { blockId, element } of elementsOf(view)) {
       const kind = STATEFUL[element.type];
@@ -35,7 +35,8 @@ export class Selections {
       const key = keyOf(blockId, element.action_id);
       const old = this.#values.get(key);
       const kept = old && old.type === element.type;
-      next.set(key, kept ? old : { type: element.type, value: element[kind.initial] ?? emptyOf(element.type) });
+      const held = values[blockId]?.[element.action_id]?.[kind.field];
+      next.set(key, kept ? old : { type: element.type, value: held ?? element[kind.initial] ?? emptyOf(element.type) });
     }
     this.#values = next;
   }
@@ -48,17 +49,6 @@ export class Selections {
   /** Record the reader's choice. */
   set(blockId, actionId, type, value) {
     this.#values.set(keyOf(blockId, actionId), { type, value });
-  }
-
-  /** `view.state.values` as Slack sends it with an interaction. */
-  stateValues() {
-    const values = {};
-    for (const [key, { type, value }] of this.#values) {
-      const [blockId, actionId] = JSON.parse(key);
-      values[blockId] ??= {};
-      values[blockId][actionId] = { type, [STATEFUL[type].field]: value };
-    }
-    return values;
   }
 }
 

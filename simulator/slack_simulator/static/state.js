@@ -93,8 +93,8 @@ export function takeWhole(state, answer) {
   }
 }
 
-/** Take over a small change of a workspace or of a member; false when it names something unknown. */
-export function takeDiff(state, { workspace, member, trouble, team }) {
+/** Take over a small change of a workspace, of one of its members or of the trouble; false when it names something unknown. */
+export function takeDiff(state, { workspace, member, trouble }) {
   if (trouble) state.trouble = trouble;
   if (workspace) {
     const known = workspaceOf(state, workspace.id);
@@ -103,10 +103,9 @@ export function takeDiff(state, { workspace, member, trouble, team }) {
     Object.assign(known, workspace);
   }
   if (member) {
-    const home = member.team ?? team ?? workspace?.id;
-    const known = memberOf(state, home, member.id);
+    const known = memberOf(state, workspace?.id, member.id);
     if (!known) return false;
-    notePhoto(state, home, known, member);
+    notePhoto(state, workspace.id, known, member);
     Object.assign(known, member);
   }
   return true;
@@ -134,4 +133,12 @@ export function takeMessage(state, message) {
   const key = personKey(message.team, message.user);
   const kept = [...(state.messages.get(key) ?? []), { ...message, at: simulatedNow(state) }];
   state.messages.set(key, kept.slice(-MESSAGES_KEPT));
+}
+
+/** Take over an answer of GET /ui/api/home, unless a newer one is already shown. */
+export function takeHome(state, team, user, answer) {
+  const key = personKey(team, user);
+  const old = state.homes.get(key);
+  if (old?.view && answer.view && old.updatedAt > answer.updated_at) return;
+  state.homes.set(key, { status: "ready", view: answer.view, hash: answer.hash ?? "", updatedAt: answer.updated_at ?? 0, values: answer.state?.values });
 }

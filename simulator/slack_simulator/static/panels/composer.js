@@ -58,7 +58,7 @@ function drawMessage(message, team, state, commands) {
     selections: new Selections(),
     personName: (id) => displayName(memberOf(state, team, id)) || null,
     people: () => [],
-    act: (action) => commands.act(team, message.user, { ...action, message: true }),
+    act: (action) => commands.act(team, message.user, action),
     followLink: (event, url) => commands.followLink(event, url, team, message.user),
   };
   const body = h("div", { class: "message-body" });
@@ -72,8 +72,8 @@ function drawMessage(message, team, state, commands) {
   setText(author, message.author ?? state.app?.name ?? "App");
   return h(
     "article",
-    { class: `message${message.failed ? " is-failed" : ""}`, testid: "message", data: { kind: message.kind ?? "message" } },
-    h("p", { class: "message-head" }, author, h("span", {}, time), h("span", { class: "message-private" }, message.kind === "direct" ? "Direct message" : "Only visible to you")),
+    { class: `message${message.failed ? " is-failed" : ""}`, testid: "message" },
+    h("p", { class: "message-head" }, author, h("span", {}, time), h("span", { class: "message-private" }, "Only you see this")),
     body,
     dismiss,
   );

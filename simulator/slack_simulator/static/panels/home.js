@@ -36,7 +36,7 @@ export function homeTab(team, commands) {
       if (view && shownHash !== home.hash) {
         shownHash = home.hash;
         if (!people.has(member.id)) people.set(member.id, new Selections());
-        people.get(member.id).adopt(view);
+        people.get(member.id).adopt(view, home.values);
         list.update(view.blocks ?? [], context(team, member.id, people.get(member.id), state, commands));
       }
       showEmpty(empty, view ? null : absence(state, workspace, member, home), commands);
@@ -60,7 +60,7 @@ function context(team, user, selections, state, commands) {
     now: () => simulatedNow(state),
     personName: (id) => displayName(memberOf(state, team, id)) || null,
     people: () => (workspaceOf(state, team)?.members ?? []).map((member) => ({ id: member.id, name: displayName(member) })),
-    act: (action) => commands.act(team, user, { ...action, state: { values: selections.stateValues() } }),
+    act: (action) => commands.act(team, user, action),
     followLink: (event, url) => commands.followLink(event, url, team, user),
   };
 }

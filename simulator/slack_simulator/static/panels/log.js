@@ -1,6 +1,6 @@
 // The log of calls, events, interactions, limits and retries, with filters. Newest first.
 
-import { append, h } from "../dom.js";
+import { append, h, icon } from "../dom.js";
 import { displayName, memberOf, workspaceOf } from "../state.js";
 
 const KINDS = {
@@ -40,7 +40,7 @@ export function logPanel() {
   let last = null;
   const redraw = () => last && draw(last);
   const team = h("select", { "aria-label": "Workspace", testid: "log-team", on: { change: (event) => { chosen.team = event.target.value; redraw(); } } }, h("option", { value: "" }, "All workspaces"));
-  const filters = h("div", { class: "log-filters" }, kindChips(chosen, redraw), h("span", { class: "select select-small" }, team), problemsChip(chosen, redraw), search(chosen, redraw));
+  const filters = h("div", { class: "log-filters" }, kindChips(chosen, redraw), h("span", { class: "select select-small" }, team, icon("chevron")), problemsChip(chosen, redraw), search(chosen, redraw));
 
   function draw(state) {
     const shown = state.log.filter((entry) => passes(entry, chosen)).slice(-ROWS_SHOWN).reverse();
@@ -112,7 +112,8 @@ function tableHead() {
 function logRow(entry, state) {
   const workspace = workspaceOf(state, entry.team);
   const hue = workspace ? `hue-${state.workspaces.indexOf(workspace) % 6}` : "";
-  const who = displayName(memberOf(state, entry.team, entry.user)) || entry.user;
+  const bot = entry.user && state.app ? `${state.app.name} (bot)` : "";
+  const who = displayName(memberOf(state, entry.team, entry.user)) || bot;
   const problem = isProblem(entry);
   const result = [entry.status || "", entry.error].filter(Boolean).join(" ") || "ok";
   const time = new Date(entry.at * 1000);

@@ -7,8 +7,8 @@ import { photo } from "./photo.js";
 /** What a member's relation to the app is: `[key, words]`. */
 export function standing(member) {
   if (member.deactivated) return ["gone", "Deactivated"];
+  if (member.token_state === "expired") return ["dead", "Token expired"];
   if (!member.connected) return ["visitor", "Not connected"];
-  if (["revoked", "expired", "dead", "token_revoked"].includes(member.token_state)) return ["dead", "Token dead"];
   return ["connected", "Connected"];
 }
 

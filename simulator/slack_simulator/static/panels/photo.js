@@ -18,6 +18,7 @@ export function photo(size) {
       const change = shown !== null && shown.startsWith(`${member.id}:`);
       shown = identity;
       node.dataset.hash = hash;
+      node.dataset.source = source;
       put(node, source, change);
     },
   };
@@ -25,18 +26,18 @@ export function photo(size) {
 
 function put(node, source, change) {
   const next = h("img", { src: source, alt: "", draggable: "false", referrerpolicy: "no-referrer" });
-  const old = [...node.children];
   if (!change) {
     node.replaceChildren(next);
     return;
   }
   next.classList.add("entering");
   const settle = () => {
+    if (node.dataset.source !== source) return; // overtaken by a still newer photo
+    const old = [...node.children];
     node.append(next);
     node.classList.remove("changed");
-    void node.offsetWidth; // restarts the ring's animation
+    next.getBoundingClientRect(); // restarts the ring, and lets the photo fade in from nothing
     node.classList.add("changed");
-    next.getBoundingClientRect();
     next.classList.remove("entering");
     setTimeout(() => old.forEach((image) => image.remove()), FADE_MS);
   };

@@ -6,6 +6,7 @@ import { composer } from "./composer.js";
 import { homeTab } from "./home.js";
 import { memberList } from "./members.js";
 import { personBar } from "./person.js";
+import { countOn } from "./trouble.js";
 
 const COLOURS = 6;
 const BUSY_SHARE = 0.85;
@@ -87,7 +88,7 @@ function workspaceCard(workspace, index, commands) {
 }
 
 function showTrouble(pill, trouble = {}) {
-  const on = Object.values(trouble).filter((value) => value && !(Array.isArray(value) && value.length === 0)).length;
+  const on = countOn(trouble);
   pill.hidden = on === 0;
   setText(pill, on === 1 ? "1 trouble" : `${on} troubles`);
 }

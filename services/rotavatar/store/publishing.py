@@ -1,7 +1,9 @@
 """Which Home tabs want a publish, and whose turn it is."""
 
+import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from rotavatar import keys
 from rotavatar.keys import User, Workspace
@@ -18,46 +20,85 @@ class Published(StrEnum):
     AGAIN = "again"
 
 
+class Looked(StrEnum):
+    """Why a job marks its member: the words of mark.lua."""
+
+    NO = ""
+    WANTS = "1"
+    FRESH = "look"
+    """They look at what is shown already: nothing is wanted, and what changes soon comes first."""
+
+
+class Tab(NamedTuple):
+    """One Home tab that may be published now; `marked_ms` is when it was first asked for."""
+
+    workspace: Workspace
+    user: User
+    marked_ms: int
+
+
+UNDER_WAY: Final = 8
+"""Publishes of one workspace at a time: 16 a second at Slack's usual half second, ten times what it grants, and too few
+to fill a worker when a workspace answers slowly."""
+
+SAMPLE: Final = 100
+"""Workspaces of a partition whose waiting tabs are counted: bounded, and exact until so many wait at once."""
+
+
 class PublishStore:
     """Marks, claims and results of publishes."""
 
-    def __init__(self, redis: Redis) -> None:
-        """Keep them in `redis`."""
+    def __init__(self, redis: Redis, *, under_way: int = UNDER_WAY) -> None:
+        """Keep them in `redis`; at most `under_way` publishes of one workspace at a time."""
         self._redis = redis
+        self._cap = under_way
 
     async def mark(
-        self, partition: int, jobs: Sequence[tuple[Entry, PublishAsked]], *, now_ms: int, look_until_ms: int
+        self,
+        partition: int,
+        jobs: Sequence[tuple[Entry, PublishAsked]],
+        *,
+        now_ms: int,
+        look_until_ms: int,
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
-        """Note that these members want a publish, and finish their jobs. All must be of one partition."""
+        """Note that these members want a publish, and finish their jobs. All must be of one partition.
+
+        The jobs with the entry ids `fresh` want none: their members look at what is shown already.
+        """
         args: list[str | bytes | int] = [keys.tag(partition), now_ms, look_until_ms, GROUP]
         for entry, job in jobs:
-            args += [entry.id, job.workspace, job.user, "1" if job.looking else ""]
+            looked = Looked.FRESH if entry.id in fresh else Looked.WANTS if job.looking else Looked.NO
+            args += [entry.id, job.workspace, job.user, looked]
         names = [keys.publish_ready(partition), keys.publish_jobs(partition)]
         await self._redis.run(partition, "mark", names, args)
 
-    async def claim(
-        self, partition: int, *, now_ms: int, lease_end_ms: int, want: int, most: int
-    ) -> list[tuple[Workspace, User]]:
+    async def claim(self, partition: int, *, now_ms: int, lease_end_ms: int, want: int, most: int) -> list[Tab]:
         """Up to `want` tabs that may be published now, at most `most` of one workspace."""
         reply = await self._redis.run(
             partition,
             "claim_publish",
             [keys.publish_ready(partition)],
-            [keys.tag(partition), now_ms, want, lease_end_ms, DEFAULT_LIMITS, most],
+            [keys.tag(partition), now_ms, want, lease_end_ms, DEFAULT_LIMITS, most, self._cap],
         )
-        return [(Workspace(w.decode()), User(user.decode())) for w, user in zip(reply[::2], reply[1::2], strict=True)]
+        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        return [Tab(Workspace(w.decode()), User(user.decode()), int(marked)) for w, user, marked in rows]
 
     async def finish(
         self, workspace: Workspace, user: User, outcome: Published, *, now_ms: int, view_hash: str | None = None
-    ) -> None:
-        """The publish is over. `view_hash` is what Slack answered; `-` forgets the stored one."""
+    ) -> float | None:
+        """The publish is over. `view_hash` is what Slack answered; `-` forgets the stored one.
+
+        Returns when (ms) the workspace's next tab may be published, None when none is wanted.
+        """
         partition = keys.partition_of(workspace)
-        await self._redis.run(
+        reply = await self._redis.run(
             partition,
             "published",
             [keys.publish_ready(partition)],
-            [keys.tag(partition), workspace, user, now_ms, DEFAULT_LIMITS, outcome, view_hash or ""],
+            [keys.tag(partition), workspace, user, now_ms, DEFAULT_LIMITS, outcome, view_hash or "", self._cap],
         )
+        return float(reply) if reply else None
 
     async def view_hash(self, workspace: Workspace, user: User) -> str:
         """Slack's hash of the view that the member was shown last; empty where there is none."""
@@ -68,3 +109,9 @@ class PublishStore:
         """When (ms) the next tab of a partition may be published; None when none is wanted."""
         reply = await self._redis.execute(partition, "ZRANGE", keys.publish_ready(partition), 0, 0, "WITHSCORES")
         return float(reply[1]) if reply else None
+
+    async def backlog(self, partition: int) -> int:
+        """How many tabs of a partition want a publish, counted over its first SAMPLE workspaces."""
+        names = await self._redis.execute(partition, "ZRANGE", keys.publish_ready(partition), 0, SAMPLE - 1)
+        wanted = [keys.wanted(Workspace(name.decode())) for name in names]
+        return sum(await asyncio.gather(*(self._redis.execute(partition, "ZCARD", key) for key in wanted)))

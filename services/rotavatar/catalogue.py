@@ -260,6 +260,11 @@ class Library:
         return identity
 
 
+def is_pack_key(text: str) -> bool:
+    """Whether `text` may be the key of a pack."""
+    return re.fullmatch(_PACK, text, re.ASCII) is not None
+
+
 def is_address(text: str) -> bool:
     """Whether `text` has the form of Picture.address, so that joining it to the folder stays in the folder."""
     return _ADDRESS.fullmatch(text) is not None

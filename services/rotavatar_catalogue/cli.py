@@ -1,6 +1,7 @@
-"""The command: `rotavatar catalogue draw`, `verify` and `packs`; also `python -m rotavatar_catalogue`."""
+"""The command: `rotavatar catalogue draw`, `verify`, `fetch` and `packs`; also `python -m rotavatar_catalogue`."""
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from rotavatar.catalogue import MAX_PER_PACK, Library
+from rotavatar.catalogue import MAX_PER_PACK, Credit, Library
 from rotavatar.errors import RotavatarError
+from rotavatar_catalogue.http_source import HttpSource
 from rotavatar_catalogue.making import COUNT, SEED, Order, Progress, damages, make
 from rotavatar_catalogue.packs import BY_KEY, PACKS
+from rotavatar_catalogue.sources import FetchOrder, fetch_pack
 
 LINE_EVERY = 5.0
 """Seconds between two lines of progress where no terminal can redraw one."""
@@ -57,6 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     verifying = commands.add_parser("verify", help="read every picture and name the damaged ones")
     verifying.set_defaults(run=_verify)
     verifying.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of catalogues")
+    fetching = commands.add_parser("fetch", help="make a pack from a picture source on the web (off unless you do)")
+    fetching.set_defaults(run=_fetch)
+    fetching.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of catalogues")
+    fetching.add_argument("--from", dest="template", required=True, metavar="URL", help="https://…; {index} counts up")
+    fetching.add_argument("--pack", required=True, help="short name of the pack: letters, digits, hyphens")
+    fetching.add_argument("--title", required=True, help="name of the pack as members read it")
+    fetching.add_argument("--creator", required=True, help="who made the pictures")
+    fetching.add_argument("--licence", required=True, help="under which licence you may use them")
+    fetching.add_argument("--licence-url", required=True, help="where it is written")
+    fetching.add_argument("--count", type=int, default=100, help="pictures (100)")
     commands.add_parser("packs", help="list the packs").set_defaults(run=_packs)
     return parser
 
@@ -89,6 +102,27 @@ def _verify(arguments: argparse.Namespace) -> int:
     promised = sum(pack.size for pack in catalogue.packs.values())
     sys.stdout.write(f"catalogue {catalogue.id}: {drawn} of {promised} pictures drawn, {len(found)} of them damaged\n")
     return 1 if found else 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    credit = Credit(
+        title=arguments.title,
+        creator=arguments.creator,
+        source=arguments.template,
+        licence=arguments.licence,
+        licence_url=arguments.licence_url,
+    )
+    order = FetchOrder(
+        folder=Library(arguments.to).current.folder,
+        key=arguments.pack,
+        title=arguments.title,
+        credit=credit,
+        count=arguments.count,
+    )
+    with _reporting(sys.stderr) as report:
+        catalogue = asyncio.run(fetch_pack(order, HttpSource(arguments.template), report=report))
+    sys.stdout.write(f"catalogue {catalogue.id}: pack {order.key} has {catalogue.drawn(order.key)} pictures\n")
+    return 0
 
 
 def _packs(_: argparse.Namespace) -> int:

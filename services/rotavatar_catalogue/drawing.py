@@ -18,19 +18,11 @@ from PIL import Image
 
 from rotavatar.catalogue import SIDE, Credit
 from rotavatar.errors import RotavatarError
+from rotavatar_catalogue.encoding import FLATTEST, encoded, flatness, opaque
 from rotavatar_catalogue.packs import BY_KEY, Recipe
 
 APART = 2
 """Traits in which any two pictures of a pack differ: with one, a wink is all that sets two critters apart."""
-
-COLOURS = 256
-"""Size of a PNG's palette. All packs but planets use fewer or hardly more (mean error below 0.02 of 255), at half
-the bytes of true colour."""
-
-JPEG_QUALITY = 88
-
-FLATTEST = 0.985
-"""The largest share of the picture that one colour may cover."""
 
 TRIALS_PER_PICTURE = 40
 """Seeds tried for each picture before a pack is called too poor. The pack with the fewest traits needs 4."""
@@ -132,30 +124,7 @@ def draw(recipe: Recipe, svg: str) -> bytes:
     """The bytes of the picture `svg`, opaque, SIDE pixels square. Raises DrawingError when next to nothing is on it."""
     drawn = resvg_py.svg_to_bytes(svg_string=svg, width=SIDE, height=SIDE, skip_system_fonts=True)
     with Image.open(io.BytesIO(drawn)) as image:
-        picture = _opaque(image)
+        picture = opaque(image)
     if flatness(picture) > FLATTEST:
         raise DrawingError(f"pack {recipe.key} draws a picture of a single colour: check its recipe")
-    return _encoded(picture, ext=recipe.ext)
-
-
-def flatness(picture: Image.Image) -> float:
-    """Share (0 to 1) of the commonest colour."""
-    colours = picture.convert("RGB").getcolors(picture.width * picture.height) or []
-    return max(number for number, _ in colours) / (picture.width * picture.height)
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    with_alpha = image.convert("RGBA")
-    picture = Image.new("RGB", with_alpha.size, "white")
-    picture.paste(with_alpha, mask=with_alpha.getchannel("A"))
-    return picture
-
-
-def _encoded(picture: Image.Image, *, ext: str) -> bytes:
-    target = io.BytesIO()
-    if ext == "jpg":
-        picture.save(target, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    else:
-        palette = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        palette.save(target, "PNG", optimize=True)
-    return target.getvalue()
+    return encoded(picture, ext=recipe.ext)

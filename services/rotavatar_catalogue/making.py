@@ -97,6 +97,7 @@ def prepare(order: Order) -> Catalogue:
     name, drawn_by = identity(order.seed)
     folder = order.folder / name
     known = {pack.key: pack for pack in _known_packs(folder)}
+    fetched = [pack for pack in known.values() if pack.key not in BY_KEY]
     packs = [
         _pack(recipe, ordinal=ordinal, size=order.count * (recipe.key in order.packs), known=known.get(recipe.key))
         for ordinal, recipe in enumerate(PACKS)
@@ -104,8 +105,8 @@ def prepare(order: Order) -> Catalogue:
     ]
     for pack in packs:
         (folder / pack.key).mkdir(parents=True, exist_ok=True)
-    manifest = Manifest(id=name, drawn_by=drawn_by, packs=tuple(packs))
-    _replace(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    manifest = Manifest(id=name, drawn_by=drawn_by, packs=(*packs, *fetched))
+    replace_file(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     if not (order.folder / CURRENT).exists():
         _put_in_use(order.folder, name)
     return Catalogue(folder)
@@ -117,7 +118,7 @@ def make(order: Order, *, report: Callable[[Progress], None] = lambda _: None) -
     Raises DrawingError, also while another process draws into the same folder.
     """
     order.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(order.folder):
+    with alone(order.folder):
         for pack in order.packs:
             _mend_list(order.folder / identity(order.seed)[0] / f"{pack}{LIST_SUFFIX}")
         catalogue = prepare(order)
@@ -168,12 +169,12 @@ def _mend_list(path: Path) -> None:
     while found := _LISTED.match(content, sound):
         sound = found.end()
     if sound < len(content):
-        _replace(path, content[:sound])
+        replace_file(path, content[:sound])
 
 
 def _repair(catalogue: Catalogue, *, order: Order) -> None:
     """Draw damaged pictures once more. The same bytes come out, so no list changes."""
-    found = [damage.picture for damage in damages(catalogue)]
+    found = [damage.picture for damage in damages(catalogue) if damage.picture.reference.pack in BY_KEY]
     batches = [
         Batch(pack=reference.pack, start=reference.index, stop=reference.index + 1, seed=order.seed)
         for reference in (picture.reference for picture in found)
@@ -184,7 +185,7 @@ def _repair(catalogue: Catalogue, *, order: Order) -> None:
                 f"{picture.reference} was drawn differently before, so by other builds of the libraries; "
                 f"draw into another folder than {order.folder}"
             )
-        _replace(catalogue.path(picture), content)
+        replace_file(catalogue.path(picture), content)
 
 
 def _complete(catalogue: Catalogue, *, order: Order, report: Callable[[Progress], None]) -> None:
@@ -213,16 +214,16 @@ def _keep(catalogue: Catalogue, *, pack: str, contents: list[bytes]) -> None:
         raise DrawingError(f"pack {pack} draws the same picture twice: its recipe counts traits nobody sees")
     with (catalogue.folder / f"{pack}{LIST_SUFFIX}").open("ab") as listed:
         for digest, content in zip(digests, contents, strict=True):
-            _replace(catalogue.folder / pack / f"{digest}.{ext}", content)
+            replace_file(catalogue.folder / pack / f"{digest}.{ext}", content)
             listed.write(f"{digest} {ext} {len(content)}\n".encode())
     catalogue.refresh()
 
 
 def _put_in_use(folder: Path, name: str) -> None:
-    _replace(folder / CURRENT, f"{name}\n".encode())
+    replace_file(folder / CURRENT, f"{name}\n".encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write `path` so that a reader sees all of it or the file that was there before."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_bytes(content)
@@ -234,7 +235,8 @@ def _sha256(content: bytes) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only process that writes catalogues into `folder`. Raises DrawingError while there is another."""
     with (folder / ".lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -31,7 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     options: MappingProxyType[str, Any]
     """What DiceBear is told besides the seed (https://www.dicebear.com/how-to-use/core-options/)."""
     unseen: tuple[str, ...] = ()
-    """Traits whose names begin so are too small to tell two pictures apart."""
+    """Traits whose names begin so may change without the picture changing much, or at all."""
     lifelike: bool = False
     """Looks like a person: off until a workspace's policy allows it."""
     ext: str = "png"
@@ -108,7 +108,7 @@ PACKS: tuple[Recipe, ...] = (
     _recipe("robots", "Robots", style="voxel-bot", options={"mouthVariant": ["grill", "speaker", "line", "smile"]}),
     _recipe("planets", "Planets", unseen=("star",), ext="jpg"),
     _recipe("landscapes", "Landscapes", style="landscape"),
-    _recipe("patchwork", "Patchwork", still=False),
+    _recipe("patchwork", "Patchwork", still=False, unseen=("block01Rotate", "block02Rotate")),
     _recipe(
         "shapes",
         "Shapes",

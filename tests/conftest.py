@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.chromium import chromium_binary
@@ -21,6 +22,9 @@ def pytest_configure() -> None:
         if name.startswith(FOREIGN_SETTINGS) or name.upper() in PROXIES:
             del os.environ[name]
     sys.addaudithook(stay_on_this_machine)
+    # What a property takes says nothing about it on a machine that runs servers and a browser besides.
+    hypothesis.settings.register_profile("shared machine", deadline=None)
+    hypothesis.settings.load_profile("shared machine")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

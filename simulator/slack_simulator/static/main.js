@@ -122,6 +122,17 @@ store.subscribe((state) => {
   for (const panel of Object.values(panels)) panel.update(state);
 });
 
+// An installation that comes or goes takes the Home tabs with it. They are only read here: app_home_opened is the
+// person's doing, and an app that publishes after its installation needs none.
+const installed = new Map();
+store.subscribe((state) => {
+  for (const { id, installed: now } of state.workspaces) {
+    const before = installed.get(id);
+    installed.set(id, now);
+    if (before !== undefined && before !== now && state.chosen[id]) loadHome(id, state.chosen[id]);
+  }
+});
+
 // Who was looked at last is part of the address, so that reloading and Slack's own redirect land on the same person.
 function remember() {
   const chosen = Object.entries(store.state.chosen).map(([team, user]) => `${team}.${user}`);

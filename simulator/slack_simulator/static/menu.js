@@ -2,6 +2,9 @@
 
 import { append, h } from "./dom.js";
 
+const GAP_PX = 4; // between the button and its menu
+const EDGE_PX = 8; // kept free at the window's edge
+
 let open = null;
 
 function close({ refocus = false } = {}) {
@@ -25,14 +28,14 @@ export function withMenu(button, label, items) {
     const already = open?.button === button;
     close();
     if (already) return;
-    const list = h("div", { class: "menu", role: "menu", "aria-label": label, testid: "menu" });
+    const list = h("div", { class: "menu", role: "menu", popover: "manual", "aria-label": label, testid: "menu" });
     append(list, items().map((item) => menuItem(item)));
     list.addEventListener("keydown", onKey);
     wrapper.append(list);
     open = { button, list };
     button.setAttribute("aria-expanded", "true");
-    if (list.getBoundingClientRect().left < 4) list.classList.add("menu-right");
-    list.querySelector("[role=menuitem]")?.focus();
+    place(list, button);
+    list.querySelector("[role=menuitem]")?.focus({ preventScroll: true });
   };
   button.addEventListener("click", show);
   button.addEventListener("keydown", (event) => {
@@ -41,6 +44,15 @@ export function withMenu(button, label, items) {
     show();
   });
   return wrapper;
+}
+
+// In the browser's top layer no scrolling pane can clip it; its right edge meets the button's where there is room.
+function place(list, button) {
+  list.showPopover();
+  const [at, size] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
+  const below = at.bottom + GAP_PX + size.height <= window.innerHeight;
+  list.style.left = `${Math.max(EDGE_PX, at.right - size.width)}px`;
+  list.style.top = `${below ? at.bottom + GAP_PX : Math.max(EDGE_PX, at.top - GAP_PX - size.height)}px`;
 }
 
 function menuItem(item) {
@@ -72,3 +84,5 @@ function onKey(event) {
 document.addEventListener("pointerdown", (event) => {
   if (open && !open.list.parentElement.contains(event.target)) close();
 });
+document.addEventListener("scroll", () => close(), { capture: true, passive: true });
+window.addEventListener("resize", () => close());

@@ -139,6 +139,6 @@ export function takeMessage(state, message) {
 export function takeHome(state, team, user, answer) {
   const key = personKey(team, user);
   const old = state.homes.get(key);
-  if (old?.view && answer.view && old.updatedAt > answer.updated_at) return;
+  if (answer.view && old?.updatedAt > answer.updated_at) return;
   state.homes.set(key, { status: "ready", view: answer.view, hash: answer.hash ?? "", updatedAt: answer.updated_at ?? 0, values: answer.state?.values });
 }

@@ -31,7 +31,7 @@ export function homeTab(team, commands) {
       }
       node.dataset.user = member.id;
       node.dataset.hash = home?.hash ?? "";
-      const view = member.deactivated ? null : home?.view;
+      const view = member.deactivated || !workspace.installed ? null : home?.view;
       blocks.hidden = !view;
       if (view && shownHash !== home.hash) {
         shownHash = home.hash;

@@ -46,12 +46,15 @@ export function withMenu(button, label, items) {
   return wrapper;
 }
 
-// In the browser's top layer no scrolling pane can clip it; its right edge meets the button's where there is room.
+// In the browser's top layer no scrolling pane can clip it. It starts at the button's left, or ends at its right where
+// it would leave the button's workspace.
 function place(list, button) {
   list.showPopover();
   const [at, size] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
   const below = at.bottom + GAP_PX + size.height <= window.innerHeight;
-  list.style.left = `${Math.max(EDGE_PX, at.right - size.width)}px`;
+  const limit = button.closest(".workspace")?.getBoundingClientRect().right ?? window.innerWidth;
+  const left = at.left + size.width <= limit - EDGE_PX ? at.left : at.right - size.width;
+  list.style.left = `${Math.max(EDGE_PX, left)}px`;
   list.style.top = `${below ? at.bottom + GAP_PX : Math.max(EDGE_PX, at.top - GAP_PX - size.height)}px`;
 }
 

@@ -1,0 +1,47 @@
+"""Reads what one Home tab has to show at this moment."""
+
+import asyncio
+from typing import NamedTuple
+
+from publisher.state import HomeState, Place, Queue, home_state
+from rotavatar.catalogue import Library
+from rotavatar.clock import Clock
+from rotavatar.keys import User, Workspace
+from rotavatar.records import WorkspaceRecord
+from rotavatar.store import MemberStore, PublishStore
+
+
+class Reading(NamedTuple):
+    """One tab's state, the workspace that shows it, and Slack's hash of the view that it shows now (empty: none)."""
+
+    record: WorkspaceRecord
+    state: HomeState
+    view_hash: str
+
+
+class TabReader:
+    """Makes HomeStates from Redis and the catalogue."""
+
+    def __init__(
+        self, *, members: MemberStore, publishing: PublishStore, clock: Clock, library: Library, place: Place
+    ) -> None:
+        """`place` says where links and pictures lead."""
+        self._members = members
+        self._publishing = publishing
+        self._clock = clock
+        self._library = library
+        self._place = place
+
+    async def read(self, workspace: Workspace, user: User) -> Reading | None:
+        """The present state in one round trip; None where there is no app that could show a tab."""
+        now_ms = int(self._clock.now() * 1000)
+        seen, view_hash, (overdue, ahead) = await asyncio.gather(
+            self._members.snapshot(workspace, user),
+            self._publishing.view_hash(workspace, user),
+            self._members.queue_ahead(workspace, user, now_ms=now_ms),
+        )
+        if seen is None or not seen.record.credential:
+            return None
+        queue = Queue(overdue=overdue, ahead=ahead)
+        state = home_state(seen, queue, now_ms=now_ms, library=self._library, place=self._place)
+        return None if state is None else Reading(record=seen.record, state=state, view_hash=view_hash)

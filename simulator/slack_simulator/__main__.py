@@ -27,6 +27,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (0)")
+    parser.add_argument("--public-url", default="", help="how others reach it, where that is not host and port")
     parser.add_argument("--state", type=Path, help="JSON file that keeps everything until the next start")
     parser.add_argument("--reset", action="store_true", help="forget what --state kept")
     parser.add_argument("--redis-url", help="share the speed of the clock with the services through this Redis")
@@ -36,7 +37,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     for action in parser._actions:  # noqa: SLF001
         value = os.environ.get(f"SIMULATOR_{action.dest.upper()}")
         if value is not None and action.dest != "help":
-            parser.set_defaults(**{action.dest: value})
+            on = value.lower() in YES
+            parser.set_defaults(**{action.dest: on if action.dest == "reset" else value})
     return parser.parse_args(argv)
 
 
@@ -53,6 +55,7 @@ APP_OPTIONS = {
     "redirect_urls": "allowed OAuth redirects, separated by commas",
     "token_rotation": "on: tokens expire after twelve hours",
 }
+YES = {"on", "true", "yes", "1"}
 LISTS = {"signing_secrets", "redirect_urls"}
 
 
@@ -63,7 +66,7 @@ def app_config(options: argparse.Namespace) -> AppConfig:
     for name in LISTS & given.keys():
         given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
     if "token_rotation" in given:
-        given["token_rotation"] = given["token_rotation"].lower() in {"on", "true", "yes", "1"}
+        given["token_rotation"] = given["token_rotation"].lower() in YES
     return msgspec.structs.replace(config, **given)
 
 
@@ -126,7 +129,8 @@ async def serve(options: argparse.Namespace) -> None:
         clock=clock,
         state=options.state,
         host=options.host,
-        port=int(options.port),
+        port=options.port,
+        public_url=options.public_url,
         seeded=True,
         set_speed=set_speed if shared else None,
     )

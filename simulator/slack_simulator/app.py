@@ -84,10 +84,14 @@ class Simulator:
         state: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        public_url: str = "",
         seeded: bool = False,
         set_speed: SetSpeed | None = None,
     ) -> None:
-        """Without `apps` there is one with the defaults; `seeded` makes two workspaces unless `state` has some."""
+        """Without `apps` there is one with the defaults; `seeded` makes two workspaces unless `state` has some.
+
+        `public_url` begins the addresses that it hands out (photos, response URLs), where host and port will not do.
+        """
         self._apps = apps or (AppConfig(),)
         self._rules = rules or Rules()
         self.clock = clock or SystemClock()
@@ -96,6 +100,7 @@ class Simulator:
         self._file = StateFile(state) if state else None
         self._photos = FolderShelf(state.with_suffix(".photos")) if state else MemoryShelf()
         self._host, self._port = host, port
+        self._public_url = public_url.rstrip("/")
         self._seeded = seeded
         self._set_speed = set_speed or self._own_speed
         self._server: RunningServer | None = None
@@ -109,8 +114,8 @@ class Simulator:
 
     async def start(self) -> None:
         """Listen and answer. Raises OSError where the port is taken, ValueError for a state file nobody can read."""
-        listener = bind(self._host, self._port)
         world = (self._file.load() if self._file else None) or World()
+        listener = bind(self._host, self._port)
         self.slack = Slack(
             apps=self._apps,
             rules=self._rules,
@@ -123,7 +128,7 @@ class Simulator:
                 connector=aiohttp.TCPConnector(limit=0), auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
             ),
         )
-        self.slack.base_url = f"http://{self._host}:{listener.getsockname()[1]}"
+        self.slack.base_url = self._public_url or f"http://{self._host}:{listener.getsockname()[1]}"
         if self._seeded and not world.workspaces:
             seeds.plant(self.slack)
         if self._file:

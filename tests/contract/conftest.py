@@ -34,21 +34,21 @@ class Target:
     bot_token: str
     user_token: str
     user: str
-    simulator: Simulator | None
+    simulator: Any
 
     async def send(self, method: str, *, token: str | None = None, **body: Any) -> httpx.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         headers |= body.pop("headers", {})
         return await self.client.post(f"/api/{method}", headers=headers, **body)
 
-    async def call(self, method: str, *, token: str | None = None, **body: Any) -> dict[str, Any]:
+    async def call(self, method: str, *, token: str | None = None, **body: Any) -> Any:
         return (await self.send(method, token=token, **body)).json()
 
-    async def set_photo(self, content: bytes, *, kind: str = "image/png", **fields: str) -> dict[str, Any]:
+    async def set_photo(self, content: bytes, *, kind: str = "image/png", **fields: str) -> Any:
         files = {"image": ("avatar", content, kind)}
         return await self.call("users.setPhoto", token=self.user_token, files=files, data=fields)
 
-    async def publish(self, view: Any, **more: Any) -> dict[str, Any]:
+    async def publish(self, view: Any, **more: Any) -> Any:
         body = {"user_id": self.user, "view": view, **more}
         return await self.call("views.publish", token=self.bot_token, json=body)
 

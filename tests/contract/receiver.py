@@ -17,11 +17,11 @@ class Received(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
 
-    def header(self, name: str) -> str | None:
+    def header(self, name: str) -> Any:
         return next((value for key, value in self.headers if key == name.lower()), None)
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Any:
         return json.loads(self.body)
 
     @property
@@ -29,7 +29,7 @@ class Received(NamedTuple):
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     @property
-    def event(self) -> dict[str, Any]:
+    def event(self) -> Any:
         return self.json["event"]
 
 

@@ -1,12 +1,14 @@
 """Line 3: url_verification with its three accepted answers, and ssl_check."""
 
+from collections.abc import Callable
+
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tests.contract.receiver import Receiver
 from tests.contract.test_signing import official
 
-ANSWERS = {
+ANSWERS: dict[str, Callable[[str], Response]] = {
     "plain": PlainTextResponse,
     "form": lambda c: Response(f"challenge={c}", media_type="application/x-www-form-urlencoded"),
     "json": lambda c: JSONResponse({"challenge": c}),

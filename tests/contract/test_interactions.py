@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from typing import Any
 
 import httpx
 import pytest
@@ -23,20 +24,20 @@ class Clicks:
         self.sim, self.app, self.member = sim, app, member
         self.team = next(iter(sim.slack.world.workspaces))
 
-    async def show(self, *blocks: dict) -> dict:
+    async def show(self, *blocks: dict[str, Any]) -> Any:
         answer = await self.member.publish({"type": "home", "blocks": [*blocks]})
         assert answer["ok"], answer
         return answer["view"]
 
-    async def act(self, **action) -> dict:
+    async def act(self, **action) -> Any:
         await self.sim.act(self.team, self.member.user, **action)
         return json.loads(self.app.received[-1].form["payload"])
 
-    async def trigger(self) -> str:
+    async def trigger(self) -> Any:
         await self.show({**actions(button(action_id="go")), "block_id": "b"})
         return (await self.act(block_id="b", action_id="go"))["trigger_id"]
 
-    async def open(self, trigger_id: str) -> dict:
+    async def open(self, trigger_id: str) -> Any:
         body = {"trigger_id": trigger_id, "view": MODAL}
         return await self.member.call("views.open", token=self.member.bot_token, json=body)
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import random
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -42,10 +43,10 @@ class Browser:
     async def code(self, **changes: str) -> str:
         return (await self.decide(**changes))["code"]
 
-    async def access(self, *, auth: tuple[str, str] | None = CREDENTIALS, **fields: str) -> dict:
+    async def access(self, *, auth: Any = CREDENTIALS, **fields: str) -> Any:
         return (await self.client.post("/api/oauth.v2.access", data=fields, auth=auth)).json()
 
-    async def install(self, **changes: str) -> dict:
+    async def install(self, **changes: str) -> Any:
         return await self.access(code=await self.code(**changes), redirect_uri=REDIRECT)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ SIZES = (24, 32, 48, 72, 192, 512, 1024)
 PATH = re.compile(r"/avatars/\d{4}-\d\d-\d\d/\d+_([0-9a-f]{20})_(\d+|original)\.(jpg|png|gif)$")
 
 
-async def own_profile(target: Target) -> dict:
+async def own_profile(target: Target) -> Any:
     return (await target.call("users.profile.get", token=target.user_token))["profile"]
 
 

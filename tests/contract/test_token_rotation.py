@@ -1,6 +1,7 @@
 """Line 4, second half: tokens that expire after 43,200 s, and refresh tokens that work once."""
 
 import random
+from typing import Any
 
 import httpx
 import msgspec
@@ -23,12 +24,12 @@ class Rotating:
         self.user = sim.add_member(self.team).id
         self.tokens = sim.install(self.team, self.user)
 
-    async def refresh(self, token: str | None) -> dict:
+    async def refresh(self, token: str | None) -> Any:
         fields = {"grant_type": "refresh_token", "refresh_token": token or ""}
         auth = (APP.client_id, APP.client_secret)
         return (await self.client.post("/api/oauth.v2.access", data=fields, auth=auth)).json()
 
-    async def test(self, token: str) -> str:
+    async def test(self, token: str) -> Any:
         answer = await self.client.post("/api/auth.test", headers={"Authorization": f"Bearer {token}"})
         return answer.json().get("error", "ok")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from tests.contract.conftest import APP, Target, connect, member_of, text_view
 from tests.contract.receiver import Receiver
 
 
-def team_of(sim) -> str:
+def team_of(sim) -> Any:
     return next(iter(sim.slack.world.workspaces))
 
 

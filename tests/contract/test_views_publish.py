@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from typing import Any
 
 import httpx
 import pytest
@@ -14,32 +15,32 @@ from tests.contract.conftest import APP, Target, member_of, picture, text_view
 from tests.contract.receiver import Receiver
 
 
-def plain(text: str = "x") -> dict:
+def plain(text: str = "x") -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
 
 
-def option(value: str = "v", text: str = "t", **more) -> dict:
+def option(value: str = "v", text: str = "t", **more) -> dict[str, Any]:
     return {"text": plain(text), "value": value, **more}
 
 
-def options(count: int) -> list[dict]:
+def options(count: int) -> list[dict[str, Any]]:
     return [option(f"v{n}") for n in range(count)]
 
 
-def button(**more) -> dict:
+def button(**more) -> dict[str, Any]:
     return {"type": "button", "action_id": "a", "text": plain(), **more}
 
 
-def select(**more) -> dict:
+def select(**more) -> dict[str, Any]:
     return {"type": "static_select", "action_id": "s", "placeholder": plain(), **more}
 
 
-def section(accessory: dict | None = None, **more) -> dict:
+def section(accessory: dict[str, Any] | None = None, **more) -> dict[str, Any]:
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, **more}
     return block if accessory is None else {**block, "accessory": accessory}
 
 
-def actions(*elements: dict) -> dict:
+def actions(*elements: dict[str, Any]) -> dict[str, Any]:
     return {"type": "actions", "elements": [*elements]}
 
 
@@ -262,7 +263,7 @@ async def test_each_member_has_a_home_tab_of_their_own(sim, member: Target):
 class TestPictures:
     """Slack fetches each picture of a view while it handles the call."""
 
-    def view(self, url: str) -> dict:
+    def view(self, url: str) -> dict[str, Any]:
         image = {"type": "image", "image_url": url, "alt_text": "x"}
         return {"type": "home", "blocks": [section(image), {"type": "context", "elements": [image]}, image]}
 

@@ -8,8 +8,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
-from rotavatar.apps import AppRegistry
-
 from rotator.chores import Chores
 from rotator.claims import HANDS, Claims
 from rotator.farewell import Farewell
@@ -18,6 +16,7 @@ from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
 from rotator.wardrobe import Wardrobe
 from rotavatar import keys, telemetry
+from rotavatar.apps import AppRegistry, app_of_settings
 from rotavatar.catalogue import Library
 from rotavatar.clock import RedisClock
 from rotavatar.consumer import Consumer
@@ -28,7 +27,8 @@ from rotavatar.process import Life
 from rotavatar.redis import Redis
 from rotavatar.settings import RotatorSettings
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
-from rotavatar.store import AppStore, JobStore, LeaseStore, MemberStore, WorkspaceStore
+from rotavatar.store import JobStore, LeaseStore, MemberStore, WorkspaceStore
+from rotavatar.store.apps import AppStore
 from rotavatar.tokens import Tokens
 from rotavatar.vault import Vault
 
@@ -48,7 +48,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
     clock = RedisClock(measure=redis.measure)
     await clock.synchronise()
     members, workspaces, jobs = MemberStore(redis), WorkspaceStore(redis), JobStore(redis)
-    apps = AppRegistry(settings.slack, store=AppStore(redis), vault=vault)
+    apps = AppRegistry(app_of_settings(settings.slack), source=AppStore(redis), vault=vault)
     addresses = SlackAddresses(settings.slack.base_url)
     timeouts = Timeouts(connect=CONNECT_SECONDS, whole=CALL_SECONDS)
     async with (

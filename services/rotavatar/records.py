@@ -229,9 +229,7 @@ def unpack(kind: type[R], fields: Mapping[str, str], raw: Mapping[bytes, bytes])
     return msgspec.convert(values, kind, strict=False)
 
 
-def changes(
-    fields: Mapping[str, str], before: R, after: R
-) -> tuple[dict[str, str | bytes], list[str]]:
+def changes(fields: Mapping[str, str], before: R, after: R) -> tuple[dict[str, str | bytes], list[str]]:
     """What to write so that a hash that holds `before` holds `after`: fields to set, fields to delete."""
     default = type(after)()
     put: dict[str, str | bytes] = {}

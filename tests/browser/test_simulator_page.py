@@ -379,6 +379,19 @@ async def test_a_publish_leaves_the_focus_where_it_was(page: Page, stage: Stage)
     await expect(control(workspace, "go").get_by_role("button")).to_be_focused()
 
 
+async def test_a_publish_leaves_alone_what_did_not_change(page: Page, stage: Stage) -> None:
+    def picture(version: int) -> Block:
+        return {"type": "image", "block_id": f"{version}.0", "image_url": stage.picture, "alt_text": "now"}
+
+    await stage.publish(picture(1), section("Before", block_id="1.1"))
+    workspace = await opened(page, stage)
+    await workspace.get_by_alt_text("now").evaluate("image => { image.before = true; }")
+    await stage.publish(picture(2), section("After", block_id="2.1"))
+    await expect(workspace.get_by_text("After")).to_be_visible()
+    assert await workspace.get_by_alt_text("now").evaluate("image => image.before")
+    await expect(workspace.locator(".bk-block").first).to_have_attribute("data-block-id", "2.0")
+
+
 async def test_choosing_a_person_opens_their_home_tab(page: Page, stage: Stage) -> None:
     workspace = await opened(page, stage)
     await stage.app.event("app_home_opened")

@@ -15,28 +15,27 @@ export function drawBlock(block, ctx) {
 
 /** Keeps the nodes of one Home tab and brings them to each new view. */
 export class BlockList {
-  #drawn = new Map();
+  #drawn = [];
   #order = [];
 
   constructor(container) {
     this.container = container;
   }
 
-  /** Show `blocks`; nodes of equal blocks are kept, changed ones get the class `is-fresh`. */
+  /** Show `blocks`. Equal blocks keep their nodes, controls only under the same block id; what is new is `is-fresh`. */
   update(blocks, ctx) {
-    const first = this.#drawn.size === 0;
-    const next = new Map();
-    const nodes = blocks.map((block, index) => {
-      const key = `${block.block_id || `#${index}`}`;
-      const json = JSON.stringify(block);
-      const old = this.#drawn.get(key);
-      const node = old?.json === json ? old.node : drawBlock(block, ctx);
-      if (!first && node !== old?.node) node.classList.add("is-fresh");
-      next.set(next.has(key) ? `${key}#${index}` : key, { json, node });
-      return node;
+    const first = this.#drawn.length === 0;
+    const known = new Set(this.#drawn.map(({ content }) => content));
+    const spare = [...this.#drawn];
+    this.#drawn = blocks.map((block) => {
+      const content = contentOf(block);
+      const at = spare.findIndex((old) => old.content === content && (!hasControls(block) || old.id === block.block_id));
+      const node = at === -1 ? drawBlock(block, ctx) : spare.splice(at, 1)[0].node;
+      node.dataset.blockId = block.block_id ?? "";
+      node.classList.toggle("is-fresh", !first && !known.has(content));
+      return { content, id: block.block_id, node };
     });
-    this.#drawn = next;
-    this.#place(nodes);
+    this.#place(this.#drawn.map(({ node }) => node));
   }
 
   #place(nodes) {
@@ -57,6 +56,14 @@ export class BlockList {
     const again = [...this.container.querySelectorAll(".bk-element")].find((element) => element.dataset.actionId === actionId);
     (again ?? sameplace)?.querySelector?.("button, a, select, input, textarea")?.focus({ preventScroll: true });
   }
+}
+
+function contentOf({ block_id: _, ...content }) {
+  return JSON.stringify(content);
+}
+
+function hasControls(block) {
+  return block.type === "actions" || block.type === "input" || (block.accessory && block.accessory.type !== "image");
 }
 
 function unknown(block) {

@@ -2,6 +2,7 @@
 
 const LOG_KEPT = 1000; // rows of the log that stay in memory: about an hour of two busy workspaces
 const MESSAGES_KEPT = 20;
+const BATCH_MS = 30; // at an hour a second the simulator tells of hundreds of changes a second
 
 /** The key of a person: the same user id may exist in two workspaces. */
 export function personKey(team, user) {
@@ -26,7 +27,7 @@ export function emptyState() {
   };
 }
 
-/** Holds the state and tells subscribers of changes, many changes in one turn at once. */
+/** Holds the state and tells subscribers of changes, those of 30 ms at once. */
 export class Store {
   #subscribers = [];
   #queued = false;
@@ -46,7 +47,7 @@ export class Store {
     setTimeout(() => {
       this.#queued = false;
       for (const subscriber of this.#subscribers) subscriber(this.state);
-    }, 0);
+    }, BATCH_MS);
   }
 }
 

@@ -15,7 +15,8 @@ export function dock(root, commands) {
   const pages = Object.entries(panels).map(([name, { node }]) =>
     h("div", { id: `panel-${name}`, role: "tabpanel", class: "dock-panel", "aria-labelledby": `tab-${name}` }, node),
   );
-  append(root, [h("div", { class: "dock-head", role: "tablist", "aria-label": "Log and trouble" }, tabs, panels.log.filters, fold), pages]);
+  const tablist = h("div", { class: "tabs", role: "tablist", "aria-label": "Log and trouble" }, tabs);
+  append(root, [h("div", { class: "dock-head" }, tablist, panels.log.filters, fold), pages]);
 
   function setFolded(folded) {
     root.classList.toggle("is-folded", folded);

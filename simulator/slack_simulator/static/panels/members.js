@@ -45,9 +45,8 @@ function memberRow(team, member, commands) {
   const button = h(
     "button",
     { type: "button", class: "member", testid: "member", data: { team, user: member.id }, on: { click: () => commands.choosePerson(team, member.id) } },
-    picture.node,
+    h("span", { class: "member-photo" }, picture.node, count),
     h("span", { class: "member-text" }, name, state),
-    count,
   );
   return {
     node: h("li", {}, button),

@@ -24,7 +24,7 @@ from rotavatar_catalogue.packs import BY_KEY, PACKS, Recipe
 from rotavatar_catalogue.workers import Batch, drawn
 
 COUNT = 512
-"""Pictures in a pack: at one a day more than a year without a repetition, and 60 MB for all packs together."""
+"""Pictures in a pack: at one a day more than a year without a repetition, and 57 MB for all packs together."""
 
 SEED = "rotavatar"
 

@@ -108,7 +108,16 @@ PACKS: tuple[Recipe, ...] = (
     _recipe("robots", "Robots", style="voxel-bot", options={"mouthVariant": ["grill", "speaker", "line", "smile"]}),
     _recipe("planets", "Planets", unseen=("star",), ext="jpg"),
     _recipe("landscapes", "Landscapes", style="landscape"),
-    _recipe("patchwork", "Patchwork", still=False, unseen=("block01Rotate", "block02Rotate")),
+    _recipe(
+        "patchwork",
+        "Patchwork",
+        still=False,
+        unseen=("block01Rotate", "block02Rotate"),
+        options={
+            "backgroundColor": ["#f3ead7", "#ece4da", "#f6efe3", "#e8ecdf"],
+            "fabricAColor": ["#c65b47", "#b0413e", "#d9776b", "#c97ba5", "#8d5a97", "#d98e4f"],
+        },
+    ),
     _recipe(
         "shapes",
         "Shapes",

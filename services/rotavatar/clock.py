@@ -16,6 +16,8 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from rotavatar.errors import Unavailable
+
 log = structlog.get_logger()
 
 CLOCK_KEY = "rv:{p00}:clock"
@@ -144,5 +146,5 @@ class RedisClock:
             await asyncio.sleep(self._period)
             try:
                 await self.synchronise()
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, Unavailable) as error:
                 log.warning("clock not synchronised", error=type(error).__name__)

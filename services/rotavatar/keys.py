@@ -130,3 +130,8 @@ def person(enterprise: str, user: User) -> str:
 def refresh(workspace: Workspace, subject: str) -> str:
     """String with expiry: the lease under which one credential is refreshed."""
     return f"{tag(partition_of(workspace))}refresh:{workspace}:{subject}"
+
+
+def consent(nonce: str) -> str:
+    """String with expiry: the OAuth state with this nonce was used."""
+    return f"{tag(0)}consent:{nonce}"

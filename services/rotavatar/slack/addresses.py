@@ -105,6 +105,15 @@ class SlackAddresses:
         """The page that opens the app in a browser (https://docs.slack.dev/interactivity/deep-linking)."""
         return f"{self.root}/app_redirect?{urlencode({'app': app_id, 'team': team_id})}"
 
+    def manage_organisation(self, *, app_id: str, enterprise_id: str) -> str:
+        """The page where an organisation's administrator adds the app to workspaces.
+
+        https://docs.slack.dev/enterprise/developing-for-enterprise-orgs
+        """
+        if not self.is_slack:
+            return self.app_redirect(app_id=app_id, team_id=enterprise_id)
+        return f"https://app.{self.origin[1]}/manage/{enterprise_id}/integrations/profile/{app_id}/workspaces/add"
+
     def owns_response_url(self, url: str) -> bool:
         """Whether a `response_url` leads to this Slack, so that an answer may be sent there."""
         origin = origin_of(url)

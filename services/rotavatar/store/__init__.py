@@ -1,20 +1,26 @@
 """The only modules that issue Redis commands, each about one subject."""
 
+from rotavatar.store.apps import AppStore
+from rotavatar.store.consents import ConsentStore
 from rotavatar.store.jobs import Ack, JobStore
 from rotavatar.store.leases import LeaseStore
 from rotavatar.store.members import Claim, Commit, MemberStore, Outcome, Place
 from rotavatar.store.publishing import PublishStore
+from rotavatar.store.server import ServerStore
 from rotavatar.store.workspaces import WorkspaceStore
 
 __all__ = [
     "Ack",
+    "AppStore",
     "Claim",
     "Commit",
+    "ConsentStore",
     "JobStore",
     "LeaseStore",
     "MemberStore",
     "Outcome",
     "Place",
     "PublishStore",
+    "ServerStore",
     "WorkspaceStore",
 ]

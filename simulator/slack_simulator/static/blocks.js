@@ -10,7 +10,11 @@ import { drawRichText } from "./richtext.js";
 /** Draw one block. `ctx` is that of mrkdwn.js with `act`, `people` and `selections` for its controls. */
 export function drawBlock(block, ctx) {
   const draw = Object.hasOwn(DRAW, block.type) ? DRAW[block.type] : unknown;
-  return h("div", { class: `bk-block bk-${block.type}`, testid: "block", data: { blockId: block.block_id ?? "", kind: block.type } }, draw(block, ctx));
+  return h(
+    "div",
+    { class: `bk-block bk-${block.type}`, testid: "block", data: { blockId: block.block_id ?? "", kind: block.type } },
+    draw(block, ctx),
+  );
 }
 
 /** Keeps the nodes of one Home tab and brings them to each new view. */
@@ -29,7 +33,9 @@ export class BlockList {
     const spare = [...this.#drawn];
     this.#drawn = blocks.map((block) => {
       const content = contentOf(block);
-      const at = spare.findIndex((old) => old.content === content && (!hasControls(block) || old.id === block.block_id));
+      const at = spare.findIndex(
+        (old) => old.content === content && (!hasControls(block) || old.id === block.block_id),
+      );
       const node = at === -1 ? drawBlock(block, ctx) : spare.splice(at, 1)[0].node;
       node.dataset.blockId = block.block_id ?? "";
       node.classList.toggle("is-fresh", !first && !known.has(content));
@@ -45,7 +51,8 @@ export class BlockList {
     const keep = new Set(nodes);
     for (const node of this.#order) if (!keep.has(node)) node.remove();
     nodes.forEach((node, index) => {
-      if (this.container.children[index] !== node) this.container.insertBefore(node, this.container.children[index] ?? null);
+      if (this.container.children[index] !== node)
+        this.container.insertBefore(node, this.container.children[index] ?? null);
     });
     this.#order = nodes;
     if (inside && !focused.isConnected) this.#refocus(focused.dataset.actionId, nodes[at]);
@@ -53,7 +60,9 @@ export class BlockList {
 
   // A control that was redrawn under a new block id is found again by its action id, else by its place.
   #refocus(actionId, sameplace) {
-    const again = [...this.container.querySelectorAll(".bk-element")].find((element) => element.dataset.actionId === actionId);
+    const again = [...this.container.querySelectorAll(".bk-element")].find(
+      (element) => element.dataset.actionId === actionId,
+    );
     (again ?? sameplace)?.querySelector?.("button, a, select, input, textarea")?.focus({ preventScroll: true });
   }
 }
@@ -78,7 +87,12 @@ function drawSection(block, ctx) {
       "div",
       { class: "bk-section-body" },
       block.text && h("div", { class: "bk-text", id }, drawText(block.text, ctx)),
-      block.fields && h("div", { class: "bk-fields" }, block.fields.map((field) => h("div", { class: "bk-field" }, drawText(field, ctx)))),
+      block.fields &&
+        h(
+          "div",
+          { class: "bk-fields" },
+          block.fields.map((field) => h("div", { class: "bk-field" }, drawText(field, ctx))),
+        ),
     ),
     block.accessory && h("div", { class: "bk-accessory" }, drawAccessory(block, id, label, ctx)),
   ];
@@ -93,16 +107,31 @@ function drawAccessory(block, id, label, ctx) {
 function picture(image, className) {
   const alt = image.alt_text ?? "";
   const source = image.image_url ?? image.slack_file?.url;
-  const missing = () => h("span", { class: `${className} bk-missing`, role: "img", "aria-label": `${alt} (picture not available)`, title: alt }, className === "bk-dot" ? "" : alt);
+  const missing = () =>
+    h(
+      "span",
+      { class: `${className} bk-missing`, role: "img", "aria-label": `${alt} (picture not available)`, title: alt },
+      className === "bk-dot" ? "" : alt,
+    );
   if (!/^(https?:|data:image\/|\/)/i.test(source ?? "")) return missing();
-  const node = h("img", { class: className, src: source, alt, title: alt || null, referrerpolicy: "no-referrer", decoding: "async", draggable: "false" });
+  const node = h("img", {
+    class: className,
+    src: source,
+    alt,
+    title: alt || null,
+    referrerpolicy: "no-referrer",
+    decoding: "async",
+    draggable: "false",
+  });
   node.addEventListener("error", () => node.replaceWith(missing()), { once: true });
   return node;
 }
 
 function drawContext(block, ctx) {
   return (block.elements ?? []).map((element) =>
-    element.type === "image" ? picture(element, "bk-dot") : h("span", { class: "bk-context-text" }, drawText(element, ctx)),
+    element.type === "image"
+      ? picture(element, "bk-dot")
+      : h("span", { class: "bk-context-text" }, drawText(element, ctx)),
   );
 }
 
@@ -111,7 +140,12 @@ function drawInput(block, ctx) {
   const dispatch = block.dispatch_action === true;
   const spec = { blockId: block.block_id, dispatch, labelledBy: id, ctx };
   return [
-    h("div", { class: "bk-label", id }, plainText(block.label), block.optional && h("span", { class: "bk-optional" }, " (optional)")),
+    h(
+      "div",
+      { class: "bk-label", id },
+      plainText(block.label),
+      block.optional && h("span", { class: "bk-optional" }, " (optional)"),
+    ),
     drawElement(block.element, spec),
     block.hint && h("div", { class: "bk-hint" }, plainText(block.hint)),
   ];
@@ -122,8 +156,15 @@ const DRAW = {
   section: drawSection,
   divider: () => h("hr", {}),
   context: drawContext,
-  actions: (block, ctx) => append(h("div", { class: "bk-actions-row" }), (block.elements ?? []).map((element) => drawElement(element, { blockId: block.block_id, label: plainText(element.placeholder) || null, ctx }))),
-  image: (block) => h("figure", {}, block.title && h("figcaption", {}, plainText(block.title)), picture(block, "bk-picture")),
+  actions: (block, ctx) =>
+    append(
+      h("div", { class: "bk-actions-row" }),
+      (block.elements ?? []).map((element) =>
+        drawElement(element, { blockId: block.block_id, label: plainText(element.placeholder) || null, ctx }),
+      ),
+    ),
+  image: (block) =>
+    h("figure", {}, block.title && h("figcaption", {}, plainText(block.title)), picture(block, "bk-picture")),
   input: drawInput,
   rich_text: (block, ctx) => drawRichText(block.elements, ctx),
 };

@@ -13,7 +13,11 @@ export function askToConfirm(confirm, ctx) {
       { type: "submit", value: "yes", class: `btn ${danger ? "btn-danger" : "btn-primary"}`, testid: "confirm-yes" },
       plainText(confirm.confirm) || "Yes",
     );
-    const no = h("button", { type: "submit", value: "no", class: "btn", testid: "confirm-no" }, plainText(confirm.deny) || "No");
+    const no = h(
+      "button",
+      { type: "submit", value: "no", class: "btn", testid: "confirm-no" },
+      plainText(confirm.deny) || "No",
+    );
     const dialog = h(
       "dialog",
       { class: "confirm", testid: "confirm", "aria-labelledby": "confirm-title" },

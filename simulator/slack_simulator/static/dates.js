@@ -6,7 +6,11 @@ const LOCALE = "en-US";
 
 function parts(epoch, zone) {
   const format = new Intl.DateTimeFormat(LOCALE, {
-    timeZone: zone, year: "numeric", month: "numeric", day: "numeric", weekday: "long",
+    timeZone: zone,
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    weekday: "long",
   });
   const found = Object.fromEntries(format.formatToParts(epoch * 1000).map((part) => [part.type, part.value]));
   return { year: Number(found.year), month: Number(found.month), day: Number(found.day), weekday: found.weekday };
@@ -22,7 +26,7 @@ export function usableZone(zone) {
 }
 
 function ordinal(day) {
-  const tail = day % 100 >= 11 && day % 100 <= 13 ? "th" : { 1: "st", 2: "nd", 3: "rd" }[day % 10] ?? "th";
+  const tail = day % 100 >= 11 && day % 100 <= 13 ? "th" : ({ 1: "st", 2: "nd", 3: "rd" }[day % 10] ?? "th");
   return `${day}${tail}`;
 }
 
@@ -37,7 +41,12 @@ function pretty(epoch, now, zone, otherwise) {
 
 function ago(epoch, now) {
   const seconds = epoch - now;
-  const steps = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const steps = [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+    ["second", 1],
+  ];
   const [unit, size] = steps.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   return new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
 }
@@ -85,7 +94,14 @@ export function formatDate(epoch, format, { now, zone }) {
 /** The whole date and time of an instant, for tooltips and for the page's own clock. */
 export function fullDate(epoch, zone) {
   return new Intl.DateTimeFormat(LOCALE, {
-    timeZone: zone, weekday: "short", day: "numeric", month: "short", year: "numeric",
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+    timeZone: zone,
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
   }).format(epoch * 1000);
 }

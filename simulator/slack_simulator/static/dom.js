@@ -17,7 +17,8 @@ function setProperty(element, name, value) {
   if (name === "class") element.className = value;
   else if (name === "testid") element.dataset.testid = value;
   else if (name === "data") Object.assign(element.dataset, value);
-  else if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  else if (name === "on")
+    for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
   else if (name === "value") element.value = value;
   else if (name === "checked" || name === "selected" || name === "disabled") element[name] = Boolean(value);
   else element.setAttribute(name, value === true ? "" : String(value));

@@ -40,7 +40,12 @@ async function send(spec, control, payload) {
   const failure = await ctx.act(action);
   control.removeAttribute("aria-busy");
   if (failure) {
-    const note = h("span", { class: "bk-failed", role: "alert", testid: "action-failed", title: failure }, icon("warning"), failure);
+    const note = h(
+      "span",
+      { class: "bk-failed", role: "alert", testid: "action-failed", title: failure },
+      icon("warning"),
+      failure,
+    );
     control.closest(".bk-element")?.append(note);
   }
   return true;
@@ -74,7 +79,11 @@ function drawButton(spec) {
   };
   const text = plainText(element.text);
   if (element.url && isSafeLink(element.url)) {
-    return h("a", { ...attributes, href: element.url, target: "_blank", rel: "noopener noreferrer", on: { click } }, text);
+    return h(
+      "a",
+      { ...attributes, href: element.url, target: "_blank", rel: "noopener noreferrer", on: { click } },
+      text,
+    );
   }
   return h("button", { ...attributes, type: "button", on: { click } }, text);
 }
@@ -94,9 +103,20 @@ function drawSelect(spec) {
   const select = h(
     "select",
     { id: spec.id, ...naming(spec), on: { change } },
-    !known && h("option", { value: chosen?.value ?? "", disabled: true, selected: true }, plainText(chosen?.text ?? element.placeholder) || "Choose"),
+    !known &&
+      h(
+        "option",
+        { value: chosen?.value ?? "", disabled: true, selected: true },
+        plainText(chosen?.text ?? element.placeholder) || "Choose",
+      ),
     (element.options ?? []).map((option) => optionNode(option, chosen)),
-    groups.map((group) => h("optgroup", { label: plainText(group.label) }, (group.options ?? []).map((option) => optionNode(option, chosen)))),
+    groups.map((group) =>
+      h(
+        "optgroup",
+        { label: plainText(group.label) },
+        (group.options ?? []).map((option) => optionNode(option, chosen)),
+      ),
+    ),
   );
   return h("span", { class: `select${known ? "" : " is-empty"}` }, select, icon("chevron"));
 }
@@ -108,7 +128,8 @@ function drawUsersSelect(spec) {
   const select = h(
     "select",
     { id: spec.id, ...naming(spec), on: { change } },
-    !chosen && h("option", { value: "", disabled: true, selected: true }, plainText(element.placeholder) || "Choose a person"),
+    !chosen &&
+      h("option", { value: "", disabled: true, selected: true }, plainText(element.placeholder) || "Choose a person"),
     ctx.people().map(({ id, name }) => h("option", { value: id, selected: id === chosen }, name)),
   );
   return h("span", { class: "select" }, select, icon("chevron"));
@@ -116,7 +137,11 @@ function drawUsersSelect(spec) {
 
 function drawOverflow(spec) {
   const { element, ctx } = spec;
-  const button = h("button", { type: "button", class: "btn btn-icon", "aria-label": element.accessibility_label ?? "More actions" }, icon("dots"));
+  const button = h(
+    "button",
+    { type: "button", class: "btn btn-icon", "aria-label": element.accessibility_label ?? "More actions" },
+    icon("dots"),
+  );
   const items = () =>
     (element.options ?? []).map((option) => ({
       label: plainText(option.text),
@@ -150,10 +175,21 @@ function drawRadio(spec) {
   const { element } = spec;
   const chosen = current(spec);
   const group = h("div", { class: "choices", role: "radiogroup", ...naming(spec) });
-  const revert = (old) => group.querySelectorAll("input").forEach((input) => (input.checked = input.value === old?.value));
+  const revert = (old) =>
+    group.querySelectorAll("input").forEach((input) => (input.checked = input.value === old?.value));
   const rows = (element.options ?? []).map((option) => {
     const change = () => choose(spec, group, option, revert);
-    return choiceRow(spec, option, h("input", { type: "radio", name: spec.id, value: option.value, checked: option.value === chosen?.value, on: { change } }));
+    return choiceRow(
+      spec,
+      option,
+      h("input", {
+        type: "radio",
+        name: spec.id,
+        value: option.value,
+        checked: option.value === chosen?.value,
+        on: { change },
+      }),
+    );
   });
   return append(group, rows);
 }
@@ -163,13 +199,27 @@ function drawCheckboxes(spec) {
   const chosen = new Set((current(spec) ?? []).map((option) => option.value));
   const group = h("div", { class: "choices", role: "group", ...naming(spec) });
   const inputs = () => [...group.querySelectorAll("input")];
-  const revert = (old) => inputs().forEach((input) => (input.checked = (old ?? []).some((option) => option.value === input.value)));
+  const revert = (old) =>
+    inputs().forEach((input) => (input.checked = (old ?? []).some((option) => option.value === input.value)));
   const change = () => {
-    const ticked = new Set(inputs().filter((input) => input.checked).map((input) => input.value));
-    choose(spec, group, (element.options ?? []).filter((option) => ticked.has(option.value)), revert);
+    const ticked = new Set(
+      inputs()
+        .filter((input) => input.checked)
+        .map((input) => input.value),
+    );
+    choose(
+      spec,
+      group,
+      (element.options ?? []).filter((option) => ticked.has(option.value)),
+      revert,
+    );
   };
   const rows = (element.options ?? []).map((option) =>
-    choiceRow(spec, option, h("input", { type: "checkbox", value: option.value, checked: chosen.has(option.value), on: { change } })),
+    choiceRow(
+      spec,
+      option,
+      h("input", { type: "checkbox", value: option.value, checked: chosen.has(option.value), on: { change } }),
+    ),
   );
   return append(group, rows);
 }
@@ -178,7 +228,14 @@ function drawCheckboxes(spec) {
 function drawPicker(type, { show = (value) => value ?? "", read = (text) => text || null } = {}) {
   return (spec) => {
     const change = () => choose(spec, input, read(input.value), (old) => (input.value = show(old)));
-    const input = h("input", { type, id: spec.id, class: "field", value: show(current(spec)), ...naming(spec), on: { change } });
+    const input = h("input", {
+      type,
+      id: spec.id,
+      class: "field",
+      value: show(current(spec)),
+      ...naming(spec),
+      on: { change },
+    });
     return input;
   };
 }
@@ -209,9 +266,21 @@ function drawTextInput(spec, type = "text") {
       }
     },
   };
-  const limits = { minlength: element.min_length, maxlength: element.max_length, min: element.min_value, max: element.max_value };
+  const limits = {
+    minlength: element.min_length,
+    maxlength: element.max_length,
+    min: element.min_value,
+    max: element.max_value,
+  };
   const step = type === "number" && element.is_decimal_allowed ? "any" : null;
-  const shared = { id: spec.id, class: "field", placeholder: plainText(element.placeholder) || null, ...limits, ...naming(spec), on };
+  const shared = {
+    id: spec.id,
+    class: "field",
+    placeholder: plainText(element.placeholder) || null,
+    ...limits,
+    ...naming(spec),
+    on,
+  };
   const input = element.multiline ? h("textarea", { ...shared, rows: "3" }) : h("input", { ...shared, type, step });
   input.value = current(spec) ?? "";
   return input;

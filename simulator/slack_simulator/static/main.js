@@ -28,7 +28,8 @@ async function loadHome(team, user) {
 
 async function openHome(team, user) {
   const key = model.personKey(team, user);
-  if (!store.state.homes.has(key)) store.change((state) => state.homes.set(key, { status: "loading", view: null, hash: "" }));
+  if (!store.state.homes.has(key))
+    store.change((state) => state.homes.set(key, { status: "loading", view: null, hash: "" }));
   const workspace = model.workspaceOf(store.state, team);
   const member = model.memberOf(store.state, team, user);
   if (workspace?.installed && member && !member.deactivated) await attempt(() => api.openHome(team, user));
@@ -84,7 +85,12 @@ const commands = {
   },
   dismiss(message) {
     const key = model.personKey(message.team, message.user);
-    store.change((state) => state.messages.set(key, state.messages.get(key).filter((each) => each !== message)));
+    store.change((state) =>
+      state.messages.set(
+        key,
+        state.messages.get(key).filter((each) => each !== message),
+      ),
+    );
   },
   changePhoto: (team, user, change) => attempt(() => api.photo(team, user, change)),
   async trouble(name, body) {
@@ -102,7 +108,8 @@ const commands = {
 function commandAnswer(answer, command) {
   if (!answer) return null;
   const failed = { author: "Slackbot", failed: true };
-  if (answer.error === "operation_timeout") return { ...failed, text: `${command} failed with the error “operation_timeout”` };
+  if (answer.error === "operation_timeout")
+    return { ...failed, text: `${command} failed with the error “operation_timeout”` };
   if (!answer.error && answer.status >= 200 && answer.status <= 299) return null;
   const why = answer.error || `status ${answer.status}`;
   return { ...failed, text: `${command} failed with the error “dispatch_failed” (${why})` };
@@ -117,7 +124,9 @@ const panels = {
 const banner = document.getElementById("connection");
 store.subscribe((state) => {
   banner.hidden = state.connection !== "lost";
-  banner.textContent = banner.hidden ? "" : "The simulator has stopped. This page reconnects by itself as soon as it runs again.";
+  banner.textContent = banner.hidden
+    ? ""
+    : "The simulator has stopped. This page reconnects by itself as soon as it runs again.";
   document.body.dataset.connection = state.connection;
   for (const panel of Object.values(panels)) panel.update(state);
 });
@@ -179,7 +188,8 @@ const RECEIVE = {
     store.change((state) => {
       if (!model.takeDiff(state, diff)) refetch();
     });
-    if (before && before !== diff.member.avatar.hash) notes.say(`The photo of ${model.displayName(diff.member)} has changed.`);
+    if (before && before !== diff.member.avatar.hash)
+      notes.say(`The photo of ${model.displayName(diff.member)} has changed.`);
   },
   home({ team, user }) {
     // an organisation's installation publishes for all of its teams

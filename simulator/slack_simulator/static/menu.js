@@ -29,7 +29,10 @@ export function withMenu(button, label, items) {
     close();
     if (already) return;
     const list = h("div", { class: "menu", role: "menu", popover: "manual", "aria-label": label, testid: "menu" });
-    append(list, items().map((item) => menuItem(item)));
+    append(
+      list,
+      items().map((item) => menuItem(item)),
+    );
     list.addEventListener("keydown", onKey);
     wrapper.append(list);
     open = { button, list };
@@ -65,7 +68,15 @@ function menuItem(item) {
   };
   return h(
     "button",
-    { type: "button", role: "menuitem", tabindex: "-1", class: "menu-item", testid: item.testid, data: item.data, on: { click: choose } },
+    {
+      type: "button",
+      role: "menuitem",
+      tabindex: "-1",
+      class: "menu-item",
+      testid: item.testid,
+      data: item.data,
+      on: { click: choose },
+    },
     h("span", { class: "menu-label" }, item.label),
     item.description && h("span", { class: "menu-description" }, item.description),
   );

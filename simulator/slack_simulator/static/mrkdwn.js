@@ -20,7 +20,10 @@ export function isSafeLink(url) {
   return SAFE_LINK.test(url);
 }
 
-/** Parse mrkdwn to nodes `{type, ...}`: text, bold, italic, strike, code, pre, quote, break, link, user, channel, group, broadcast, date. */
+/**
+ * Parse mrkdwn to nodes `{type, ...}`: text, bold, italic, strike, code, pre, quote, break, link, user, channel, group,
+ * broadcast, date.
+ */
 export function parse(source) {
   const nodes = [];
   for (const [index, piece] of String(source).split("```").entries()) {
@@ -172,7 +175,11 @@ export function drawDate({ epoch, format, url, fallback }, ctx) {
   const text = formatDate(epoch, format, { now: ctx.now(), zone: ctx.zone });
   if (text === null) return document.createTextNode(fallback);
   const iso = new Date(epoch * 1000).toISOString();
-  const time = h("time", { class: "bk-date", datetime: iso, title: fullDate(epoch, ctx.zone), data: { epoch, format } }, text);
+  const time = h(
+    "time",
+    { class: "bk-date", datetime: iso, title: fullDate(epoch, ctx.zone), data: { epoch, format } },
+    text,
+  );
   if (!url || !isSafeLink(url)) return time;
   const anchor = drawLink(url, "", ctx);
   anchor.append(time);

@@ -25,7 +25,11 @@ function drawList(part, ctx) {
   const tag = part.style === "ordered" ? "ol" : "ul";
   const start = part.style === "ordered" && part.offset ? part.offset + 1 : null;
   const items = (part.elements ?? []).map((item) =>
-    h("li", {}, (item.elements ?? []).map((element) => drawInline(element, ctx))),
+    h(
+      "li",
+      {},
+      (item.elements ?? []).map((element) => drawInline(element, ctx)),
+    ),
   );
   return h(tag, { class: `bk-list bk-indent-${Math.min(part.indent ?? 0, 5)}`, start }, items);
 }

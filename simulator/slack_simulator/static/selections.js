@@ -64,7 +64,7 @@ function keyOf(blockId, actionId) {
 export function elementsOf(view) {
   const found = [];
   for (const block of view?.blocks ?? []) {
-    const inside = [block.accessory, block.element, ...(block.type === "actions" ? block.elements ?? [] : [])];
+    const inside = [block.accessory, block.element, ...(block.type === "actions" ? (block.elements ?? []) : [])];
     for (const element of inside) if (element) found.push({ blockId: block.block_id, element });
   }
   return found;

@@ -84,7 +84,8 @@ export function takeWhole(state, answer) {
   state.app = answer.app;
   state.trouble = answer.trouble ?? {};
   for (const workspace of answer.workspaces) {
-    for (const member of workspace.members) notePhoto(state, workspace.id, memberOf(state, workspace.id, member.id), member);
+    for (const member of workspace.members)
+      notePhoto(state, workspace.id, memberOf(state, workspace.id, member.id), member);
   }
   state.workspaces = answer.workspaces;
   for (const workspace of state.workspaces) {
@@ -94,13 +95,14 @@ export function takeWhole(state, answer) {
   }
 }
 
-/** Take over a small change of a workspace, of one of its members or of the trouble; false when it names something unknown. */
+/** Take over a small change of a workspace, of a member or of the trouble; false when it names something unknown. */
 export function takeDiff(state, { workspace, member, trouble }) {
   if (trouble) state.trouble = trouble;
   if (workspace) {
     const known = workspaceOf(state, workspace.id);
     if (!known) return false;
-    for (const changed of workspace.members ?? []) notePhoto(state, known.id, memberOf(state, known.id, changed.id), changed);
+    for (const changed of workspace.members ?? [])
+      notePhoto(state, known.id, memberOf(state, known.id, changed.id), changed);
     Object.assign(known, workspace);
   }
   if (member) {
@@ -141,5 +143,11 @@ export function takeHome(state, team, user, answer) {
   const key = personKey(team, user);
   const old = state.homes.get(key);
   if (answer.view && old?.updatedAt > answer.updated_at) return;
-  state.homes.set(key, { status: "ready", view: answer.view, hash: answer.hash ?? "", updatedAt: answer.updated_at ?? 0, values: answer.state?.values });
+  state.homes.set(key, {
+    status: "ready",
+    view: answer.view,
+    hash: answer.hash ?? "",
+    updatedAt: answer.updated_at ?? 0,
+    values: answer.state?.values,
+  });
 }

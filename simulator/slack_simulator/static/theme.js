@@ -1,4 +1,4 @@
-// Loaded before the styles are used, so that a chosen theme does not flash: applies and switches light, dark, automatic.
+// A script that is no module, loaded before the styles, so that a chosen theme does not flash: light, dark, automatic.
 (() => {
   const KEY = "slack-simulator-theme";
   const root = document.documentElement;

@@ -10,8 +10,20 @@ import { displayName, memberOf, personKey, simulatedNow } from "../state.js";
 /** The box of workspace `team`. */
 export function composer(team, commands) {
   const messages = h("div", { class: "messages", "aria-live": "polite", testid: "messages" });
-  const input = h("input", { type: "text", class: "command", testid: "command", autocomplete: "off", spellcheck: "false", "aria-label": "Slash command", placeholder: "Type a slash command, as /avatar help" });
-  const button = h("button", { type: "submit", class: "btn btn-icon btn-send", "aria-label": "Send the command", testid: "command-send" }, icon("send"));
+  const input = h("input", {
+    type: "text",
+    class: "command",
+    testid: "command",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": "Slash command",
+    placeholder: "Type a slash command, as /avatar help",
+  });
+  const button = h(
+    "button",
+    { type: "submit", class: "btn btn-icon btn-send", "aria-label": "Send the command", testid: "command-send" },
+    icon("send"),
+  );
   const node = h("div", { class: "composer" }, messages, h("form", { on: { submit } }, input, button));
   const history = [];
   let at = 0;
@@ -43,7 +55,10 @@ export function composer(team, commands) {
       if (shown === kept) return;
       shown = kept;
       messages.replaceChildren();
-      append(messages, kept.map((message) => drawMessage(message, team, state, commands)));
+      append(
+        messages,
+        kept.map((message) => drawMessage(message, team, state, commands)),
+      );
       messages.scrollTop = messages.scrollHeight;
     },
   };
@@ -66,14 +81,33 @@ function drawMessage(message, team, state, commands) {
     ctx.selections.adopt({ blocks: message.blocks });
     new BlockList(body).update(message.blocks, ctx);
   } else append(body, draw(parse(message.text ?? ""), ctx));
-  const time = new Date(message.at * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
-  const dismiss = h("button", { type: "button", class: "btn btn-quiet btn-icon", "aria-label": "Dismiss the message", on: { click: () => commands.dismiss(message) } }, icon("close"));
+  const time = new Date(message.at * 1000).toLocaleTimeString("en-GB", {
+    timeZone: zone,
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+  const dismiss = h(
+    "button",
+    {
+      type: "button",
+      class: "btn btn-quiet btn-icon",
+      "aria-label": "Dismiss the message",
+      on: { click: () => commands.dismiss(message) },
+    },
+    icon("close"),
+  );
   const author = h("strong", {});
   setText(author, message.author ?? state.app?.name ?? "App");
   return h(
     "article",
     { class: `message${message.failed ? " is-failed" : ""}`, testid: "message" },
-    h("p", { class: "message-head" }, author, h("span", {}, time), h("span", { class: "message-private" }, "Only you see this")),
+    h(
+      "p",
+      { class: "message-head" },
+      author,
+      h("span", {}, time),
+      h("span", { class: "message-private" }, "Only you see this"),
+    ),
     body,
     dismiss,
   );

@@ -9,9 +9,32 @@ export function dock(root, commands) {
   const panels = { log: logPanel(commands), trouble: troublePanel(commands) };
   const words = { log: "Log", trouble: "Trouble" };
   const tabs = Object.keys(panels).map((name) =>
-    h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, testid: `tab-${name}`, class: "tab", data: { name }, on: { click: () => show(name) } }, words[name], h("span", { class: "tab-count" })),
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `panel-${name}`,
+        testid: `tab-${name}`,
+        class: "tab",
+        data: { name },
+        on: { click: () => show(name) },
+      },
+      words[name],
+      h("span", { class: "tab-count" }),
+    ),
   );
-  const fold = h("button", { type: "button", class: "btn btn-quiet btn-icon dock-fold", testid: "dock-fold", on: { click: () => setFolded(!root.classList.contains("is-folded")) } }, icon("chevron"));
+  const fold = h(
+    "button",
+    {
+      type: "button",
+      class: "btn btn-quiet btn-icon dock-fold",
+      testid: "dock-fold",
+      on: { click: () => setFolded(!root.classList.contains("is-folded")) },
+    },
+    icon("chevron"),
+  );
   const pages = Object.entries(panels).map(([name, { node }]) =>
     h("div", { id: `panel-${name}`, role: "tabpanel", class: "dock-panel", "aria-labelledby": `tab-${name}` }, node),
   );

@@ -8,10 +8,20 @@ import { displayName, memberOf, personKey, simulatedNow, workspaceOf } from "../
 
 /** The Home tab in workspace `team`. Each person's view keeps its own nodes' choices in `Selections`. */
 export function homeTab(team, commands) {
-  const tab = h("div", { class: "home-tabs" }, h("span", { class: "home-app" }), h("span", { class: "home-tab" }, "Home"));
+  const tab = h(
+    "div",
+    { class: "home-tabs" },
+    h("span", { class: "home-app" }),
+    h("span", { class: "home-tab" }, "Home"),
+  );
   const blocks = h("div", { class: "blocks" });
   const empty = h("div", { class: "home-empty" });
-  const scroller = h("div", { class: "home-scroll", tabindex: "0", role: "region", "aria-label": "Home tab" }, blocks, empty);
+  const scroller = h(
+    "div",
+    { class: "home-scroll", tabindex: "0", role: "region", "aria-label": "Home tab" },
+    blocks,
+    empty,
+  );
   const node = h("div", { class: "home", testid: "home" }, tab, scroller);
   const people = new Map(); // the choices of each reader outlive looking at somebody else
   let list = new BlockList(blocks);
@@ -59,7 +69,8 @@ function context(team, user, selections, state, commands) {
     zone: usableZone(memberOf(state, team, user)?.tz),
     now: () => simulatedNow(state),
     personName: (id) => displayName(memberOf(state, team, id)) || null,
-    people: () => (workspaceOf(state, team)?.members ?? []).map((member) => ({ id: member.id, name: displayName(member) })),
+    people: () =>
+      (workspaceOf(state, team)?.members ?? []).map((member) => ({ id: member.id, name: displayName(member) })),
     act: (action) => commands.act(team, user, action),
     followLink: (event, url) => commands.followLink(event, url, team, user),
   };
@@ -70,13 +81,27 @@ function absence(state, workspace, member, home) {
   const app = state.app?.name ?? "The app";
   const name = displayName(member);
   if (member.deactivated) {
-    return { kind: "gone", title: `${name}’s account is deactivated`, text: "Nobody can sign in as this person. Reactivate the account under Trouble." };
+    return {
+      kind: "gone",
+      title: `${name}’s account is deactivated`,
+      text: "Nobody can sign in as this person. Reactivate the account under Trouble.",
+    };
   }
   if (!workspace.installed) {
-    return { kind: "not-installed", title: `${app} is not in ${workspace.name} yet`, text: `Add it as ${name}, and its Home tab appears here.`, install: state.app?.install_url, label: `Add ${app} to ${workspace.name}` };
+    return {
+      kind: "not-installed",
+      title: `${app} is not in ${workspace.name} yet`,
+      text: `Add it as ${name}, and its Home tab appears here.`,
+      install: state.app?.install_url,
+      label: `Add ${app} to ${workspace.name}`,
+    };
   }
   if (!home || home.status === "loading") return { kind: "loading" };
-  return { kind: "nothing", title: "This is a work in progress", text: `${app} has not published a Home tab for ${name}.` };
+  return {
+    kind: "nothing",
+    title: "This is a work in progress",
+    text: `${app} has not published a Home tab for ${name}.`,
+  };
 }
 
 function showEmpty(node, reason, commands) {
@@ -88,13 +113,26 @@ function showEmpty(node, reason, commands) {
   node.replaceChildren();
   if (!reason) return;
   if (reason.kind === "loading") {
-    append(node, [h("p", { class: "visually-hidden" }, "Loading the Home tab"), ...["w60", "w90", "w75", "w40"].map((width) => h("div", { class: `bone ${width}` }))]);
+    append(node, [
+      h("p", { class: "visually-hidden" }, "Loading the Home tab"),
+      ...["w60", "w90", "w75", "w40"].map((width) => h("div", { class: `bone ${width}` })),
+    ]);
     return;
   }
   append(node, [
     h("div", { class: "empty-art", "aria-hidden": "true" }),
     h("h4", {}, reason.title),
     h("p", {}, reason.text),
-    reason.install && h("a", { class: "btn btn-primary", href: reason.install, testid: "install", on: { click: (event) => commands.install(event, reason.install, node.closest(".workspace").dataset.team) } }, reason.label),
+    reason.install &&
+      h(
+        "a",
+        {
+          class: "btn btn-primary",
+          href: reason.install,
+          testid: "install",
+          on: { click: (event) => commands.install(event, reason.install, node.closest(".workspace").dataset.team) },
+        },
+        reason.label,
+      ),
   ]);
 }

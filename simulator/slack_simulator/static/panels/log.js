@@ -39,11 +39,34 @@ export function logPanel() {
   const nodes = new Map();
   let last = null;
   const redraw = () => last && draw(last);
-  const team = h("select", { "aria-label": "Workspace", testid: "log-team", on: { change: (event) => { chosen.team = event.target.value; redraw(); } } }, h("option", { value: "" }, "All workspaces"));
-  const filters = h("div", { class: "log-filters" }, kindChips(chosen, redraw), h("span", { class: "select select-small" }, team, icon("chevron")), problemsChip(chosen, redraw), search(chosen, redraw));
+  const team = h(
+    "select",
+    {
+      "aria-label": "Workspace",
+      testid: "log-team",
+      on: {
+        change: (event) => {
+          chosen.team = event.target.value;
+          redraw();
+        },
+      },
+    },
+    h("option", { value: "" }, "All workspaces"),
+  );
+  const filters = h(
+    "div",
+    { class: "log-filters" },
+    kindChips(chosen, redraw),
+    h("span", { class: "select select-small" }, team, icon("chevron")),
+    problemsChip(chosen, redraw),
+    search(chosen, redraw),
+  );
 
   function draw(state) {
-    const shown = state.log.filter((entry) => passes(entry, chosen)).slice(-ROWS_SHOWN).reverse();
+    const shown = state.log
+      .filter((entry) => passes(entry, chosen))
+      .slice(-ROWS_SHOWN)
+      .reverse();
     const wanted = new Set(shown.map((entry) => entry.n));
     for (const [n, row] of nodes) {
       if (wanted.has(n)) continue;
@@ -60,7 +83,10 @@ export function logPanel() {
       }
     }
     none.hidden = shown.length > 0;
-    none.textContent = state.log.length === 0 ? "Nothing has happened yet. Choose a person, or type a slash command." : "Nothing in the log passes these filters.";
+    none.textContent =
+      state.log.length === 0
+        ? "Nothing has happened yet. Choose a person, or type a slash command."
+        : "Nothing in the log passes these filters.";
   }
 
   return {
@@ -69,7 +95,10 @@ export function logPanel() {
     update(state) {
       last = state;
       if (team.options.length !== state.workspaces.length + 1) {
-        append(team, state.workspaces.slice(team.options.length - 1).map(({ id, name }) => h("option", { value: id }, name)));
+        append(
+          team,
+          state.workspaces.slice(team.options.length - 1).map(({ id, name }) => h("option", { value: id }, name)),
+        );
       }
       draw(state);
     },
@@ -83,7 +112,12 @@ function kindChips(chosen, redraw) {
       else chosen.kinds.delete(kind);
       redraw();
     };
-    return h("label", { class: `chip kind-${kind}` }, h("input", { type: "checkbox", testid: `log-kind-${kind}`, on: { change: toggle } }), h("span", {}, words));
+    return h(
+      "label",
+      { class: `chip kind-${kind}` },
+      h("input", { type: "checkbox", testid: `log-kind-${kind}`, on: { change: toggle } }),
+      h("span", {}, words),
+    );
   });
   return h("div", { class: "chips", role: "group", "aria-label": "Kinds of entries" }, chips);
 }
@@ -93,7 +127,12 @@ function problemsChip(chosen, redraw) {
     chosen.problems = event.target.checked;
     redraw();
   };
-  return h("label", { class: "chip chip-problems" }, h("input", { type: "checkbox", testid: "log-problems", on: { change: toggle } }), h("span", {}, "Only problems"));
+  return h(
+    "label",
+    { class: "chip chip-problems" },
+    h("input", { type: "checkbox", testid: "log-problems", on: { change: toggle } }),
+    h("span", {}, "Only problems"),
+  );
 }
 
 function search(chosen, redraw) {
@@ -101,12 +140,27 @@ function search(chosen, redraw) {
     chosen.words = event.target.value.trim();
     redraw();
   };
-  return h("input", { type: "search", class: "field field-small", placeholder: "Filter", "aria-label": "Filter by text", testid: "log-search", on: { input: type } });
+  return h("input", {
+    type: "search",
+    class: "field field-small",
+    placeholder: "Filter",
+    "aria-label": "Filter by text",
+    testid: "log-search",
+    on: { input: type },
+  });
 }
 
 function tableHead() {
   const heads = ["Time", "Kind", "Who", "What", "Result", "Took", "Detail"];
-  return h("thead", {}, h("tr", {}, heads.map((words) => h("th", { scope: "col" }, words))));
+  return h(
+    "thead",
+    {},
+    h(
+      "tr",
+      {},
+      heads.map((words) => h("th", { scope: "col" }, words)),
+    ),
+  );
 }
 
 function logRow(entry, state) {
@@ -119,10 +173,27 @@ function logRow(entry, state) {
   const time = new Date(entry.at * 1000);
   return h(
     "tr",
-    { testid: "log-row", class: problem ? "is-problem" : "", data: { n: entry.n, kind: entry.kind, method: entry.method ?? "", team: entry.team ?? "", user: entry.user ?? "", status: entry.status ?? "", error: entry.error ?? "" } },
+    {
+      testid: "log-row",
+      class: problem ? "is-problem" : "",
+      data: {
+        n: entry.n,
+        kind: entry.kind,
+        method: entry.method ?? "",
+        team: entry.team ?? "",
+        user: entry.user ?? "",
+        status: entry.status ?? "",
+        error: entry.error ?? "",
+      },
+    },
     h("td", { class: "log-time", title: time.toLocaleString() }, time.toLocaleTimeString("en-GB")),
     h("td", {}, h("span", { class: `kind kind-${entry.kind}` }, entry.kind)),
-    h("td", { class: hue }, workspace && h("span", { class: "log-dot", title: workspace.name }), who || workspace?.name || ""),
+    h(
+      "td",
+      { class: hue },
+      workspace && h("span", { class: "log-dot", title: workspace.name }),
+      who || workspace?.name || "",
+    ),
     h("td", { class: "log-method" }, entry.method ?? ""),
     h("td", { class: "log-result" }, result),
     h("td", { class: "log-ms" }, entry.ms ? `${entry.ms < 10 ? entry.ms.toFixed(1) : Math.round(entry.ms)} ms` : ""),

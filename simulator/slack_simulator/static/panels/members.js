@@ -44,7 +44,13 @@ function memberRow(team, member, commands) {
   const count = h("span", { class: "member-count" });
   const button = h(
     "button",
-    { type: "button", class: "member", testid: "member", data: { team, user: member.id }, on: { click: () => commands.choosePerson(team, member.id) } },
+    {
+      type: "button",
+      class: "member",
+      testid: "member",
+      data: { team, user: member.id },
+      on: { click: () => commands.choosePerson(team, member.id) },
+    },
     h("span", { class: "member-photo" }, picture.node, count),
     h("span", { class: "member-text" }, name, state),
   );
@@ -56,7 +62,8 @@ function memberRow(team, member, commands) {
       setText(name, displayName(changed));
       setText(state, words);
       setText(count, changes > 0 ? String(changes) : "");
-      count.title = changes > 0 ? `${changes} photo ${changes === 1 ? "change" : "changes"} since this page was opened` : "";
+      count.title =
+        changes > 0 ? `${changes} photo ${changes === 1 ? "change" : "changes"} since this page was opened` : "";
       button.dataset.state = key;
       button.dataset.hash = changed.avatar.hash;
       if (chosen) button.setAttribute("aria-current", "true");

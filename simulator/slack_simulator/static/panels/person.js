@@ -1,4 +1,4 @@
-// The person a workspace is seen with: the photo at a size worth looking at, the local time, and what can be done by hand.
+// The person a workspace is seen with: the photo at a size worth looking at, the local time, what can be done by hand.
 
 import { h, icon, setText } from "../dom.js";
 import { usableZone } from "../dates.js";
@@ -30,10 +30,38 @@ export function personBar(team, commands) {
   const about = h("p", { class: "person-about" });
   const badge = h("span", { class: "badge", testid: "person-state" });
   let user = null;
-  const photoButton = h("button", { type: "button", class: "btn btn-quiet", testid: "photo-menu" }, icon("camera"), h("span", { class: "wide" }, "Photo"));
-  const troubleButton = h("button", { type: "button", class: "btn btn-quiet", testid: "member-trouble", title: "Make trouble for this person", on: { click: () => commands.showTrouble(team) } }, icon("bolt"), h("span", { class: "wide" }, "Trouble"));
-  const items = () => BY_HAND.map(({ kind, ...item }) => ({ ...item, testid: `photo-${kind}`, choose: () => (kind === "upload" ? file.click() : commands.changePhoto(team, user, { kind })) }));
-  const file = h("input", { type: "file", accept: "image/png,image/jpeg,image/gif", testid: "photo-file", hidden: true, "aria-label": "Photo to upload", on: { change: upload } });
+  const photoButton = h(
+    "button",
+    { type: "button", class: "btn btn-quiet", testid: "photo-menu" },
+    icon("camera"),
+    h("span", { class: "wide" }, "Photo"),
+  );
+  const troubleButton = h(
+    "button",
+    {
+      type: "button",
+      class: "btn btn-quiet",
+      testid: "member-trouble",
+      title: "Make trouble for this person",
+      on: { click: () => commands.showTrouble(team) },
+    },
+    icon("bolt"),
+    h("span", { class: "wide" }, "Trouble"),
+  );
+  const items = () =>
+    BY_HAND.map(({ kind, ...item }) => ({
+      ...item,
+      testid: `photo-${kind}`,
+      choose: () => (kind === "upload" ? file.click() : commands.changePhoto(team, user, { kind })),
+    }));
+  const file = h("input", {
+    type: "file",
+    accept: "image/png,image/jpeg,image/gif",
+    testid: "photo-file",
+    hidden: true,
+    "aria-label": "Photo to upload",
+    on: { change: upload },
+  });
   async function upload() {
     const [chosen] = file.files;
     file.value = "";
@@ -50,8 +78,15 @@ export function personBar(team, commands) {
     const member = memberOf(state, team, user);
     if (!member) return;
     const zone = usableZone(member.tz);
-    const time = new Date(simulatedNow(state) * 1000).toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
-    setText(about, [member.title, `${time} in ${zone.split("/").at(-1).replaceAll("_", " ")}`].filter(Boolean).join(" · "));
+    const time = new Date(simulatedNow(state) * 1000).toLocaleTimeString("en-GB", {
+      timeZone: zone,
+      hour: "2-digit",
+      minute: "2-digit",
+    });
+    setText(
+      about,
+      [member.title, `${time} in ${zone.split("/").at(-1).replaceAll("_", " ")}`].filter(Boolean).join(" · "),
+    );
   };
   return {
     node,

@@ -19,12 +19,31 @@ export function topbar(root, commands) {
   const speeds = SPEEDS.map((choice) => speedButton(choice, commands));
   const connection = h("span", { class: "live", testid: "connection" });
   append(root, [
-    h("div", { class: "brand" }, h("img", { src: "/ui/static/icon.svg", alt: "", width: "28", height: "28" }), h("h1", {}, "Slack simulator"), connection),
+    h(
+      "div",
+      { class: "brand" },
+      h("img", { src: "/ui/static/icon.svg", alt: "", width: "28", height: "28" }),
+      h("h1", {}, "Slack simulator"),
+      connection,
+    ),
     h(
       "div",
       { class: "clock" },
-      h("div", { class: "clock-face", testid: "clock", title: "Simulated time: schedules, limits and token lifetimes follow it" }, day, time),
-      h("div", { class: "segments", role: "radiogroup", "aria-label": "Speed of the simulated time" }, speeds.map(({ node }) => node)),
+      h(
+        "div",
+        {
+          class: "clock-face",
+          testid: "clock",
+          title: "Simulated time: schedules, limits and token lifetimes follow it",
+        },
+        day,
+        time,
+      ),
+      h(
+        "div",
+        { class: "segments", role: "radiogroup", "aria-label": "Speed of the simulated time" },
+        speeds.map(({ node }) => node),
+      ),
     ),
     themeButton(),
   ]);
@@ -43,7 +62,14 @@ export function topbar(root, commands) {
 }
 
 function speedButton({ speed, label, spoken }, commands) {
-  const input = h("input", { type: "radio", name: "clock-speed", value: speed, "aria-label": spoken, testid: `clock-speed-${speed}`, on: { change: () => commands.setSpeed(speed) } });
+  const input = h("input", {
+    type: "radio",
+    name: "clock-speed",
+    value: speed,
+    "aria-label": spoken,
+    testid: `clock-speed-${speed}`,
+    on: { change: () => commands.setSpeed(speed) },
+  });
   return { speed, input, node: h("label", { class: "segment", title: spoken }, input, h("span", {}, label)) };
 }
 

@@ -41,15 +41,24 @@ export function workspaceGrid(root, commands) {
 
 function showPlaceholder(root, state, cards) {
   cards.clear();
-  const words = state.connection === "live" ? "No workspaces yet. Start the simulator with its default seed to get two." : "";
+  const words =
+    state.connection === "live" ? "No workspaces yet. Start the simulator with its default seed to get two." : "";
   if (root.querySelector(":scope > .placeholder")?.dataset.words === words) return;
-  const skeleton = () => h("div", { class: "workspace skeleton" }, h("div", { class: "bar" }), h("div", { class: "body" }));
-  root.replaceChildren(h("div", { class: "placeholder", data: { words } }, words ? h("p", {}, words) : [skeleton(), skeleton()]));
+  const skeleton = () =>
+    h("div", { class: "workspace skeleton" }, h("div", { class: "bar" }), h("div", { class: "body" }));
+  root.replaceChildren(
+    h("div", { class: "placeholder", data: { words } }, words ? h("p", {}, words) : [skeleton(), skeleton()]),
+  );
 }
 
 function workspaceCard(workspace, index, commands) {
   const team = workspace.id;
-  const [people, person, home, compose] = [memberList(team, commands), personBar(team, commands), homeTab(team, commands), composer(team, commands)];
+  const [people, person, home, compose] = [
+    memberList(team, commands),
+    personBar(team, commands),
+    homeTab(team, commands),
+    composer(team, commands),
+  ];
   const name = h("h2", { class: "workspace-name" });
   const kind = h("span", { class: "workspace-kind" });
   const installed = h("span", { class: "pill", testid: "installed" });
@@ -58,9 +67,27 @@ function workspaceCard(workspace, index, commands) {
   const initial = h("span", { class: "workspace-initial", "aria-hidden": "true" });
   const node = h(
     "section",
-    { class: `workspace hue-${index % COLOURS}`, testid: "workspace", data: { team }, on: { pointerdown: () => commands.focusWorkspace(team), focusin: () => commands.focusWorkspace(team) } },
-    h("header", { class: "workspace-head" }, initial, h("div", { class: "workspace-title" }, name, kind), installed, trouble, meters),
-    h("div", { class: "workspace-body" }, h("nav", { class: "sidebar", "aria-label": "People" }, people.node), h("div", { class: "pane" }, person.node, home.node, compose.node)),
+    {
+      class: `workspace hue-${index % COLOURS}`,
+      testid: "workspace",
+      data: { team },
+      on: { pointerdown: () => commands.focusWorkspace(team), focusin: () => commands.focusWorkspace(team) },
+    },
+    h(
+      "header",
+      { class: "workspace-head" },
+      initial,
+      h("div", { class: "workspace-title" }, name, kind),
+      installed,
+      trouble,
+      meters,
+    ),
+    h(
+      "div",
+      { class: "workspace-body" },
+      h("nav", { class: "sidebar", "aria-label": "People" }, people.node),
+      h("div", { class: "pane" }, person.node, home.node, compose.node),
+    ),
   );
   return {
     node,
@@ -94,17 +121,27 @@ function showTrouble(pill, trouble = {}) {
 }
 
 function showMeters(meters, rate) {
-  const shown = Object.entries(rate).filter(([, { used }]) => used > 0).sort(([a], [b]) => a.localeCompare(b)).slice(0, 3);
+  const shown = Object.entries(rate)
+    .filter(([, { used }]) => used > 0)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .slice(0, 3);
   const key = JSON.stringify(shown);
   if (meters.dataset.key === key) return;
   meters.dataset.key = key;
   meters.replaceChildren();
-  append(meters, shown.map(([method, { used, limit }]) =>
-    h(
-      "span",
-      { class: "meter", title: `${method}: ${Math.round(used)} of ${limit} calls a minute used` },
-      h("span", { class: "meter-name" }, method),
-      h("meter", { min: "0", max: limit, high: Math.floor(limit * BUSY_SHARE), value: String(used), "aria-label": method }, `${used} of ${limit}`),
+  append(
+    meters,
+    shown.map(([method, { used, limit }]) =>
+      h(
+        "span",
+        { class: "meter", title: `${method}: ${Math.round(used)} of ${limit} calls a minute used` },
+        h("span", { class: "meter-name" }, method),
+        h(
+          "meter",
+          { min: "0", max: limit, high: Math.floor(limit * BUSY_SHARE), value: String(used), "aria-label": method },
+          `${used} of ${limit}`,
+        ),
+      ),
     ),
-  ));
+  );
 }

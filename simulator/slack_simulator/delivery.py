@@ -110,7 +110,7 @@ class Delivery:
     ) -> str:
         """Deliver an event of a workspace in the background, with retries. Returns its event_id ('' if not sent)."""
         key = team or enterprise or ""
-        if not app.events_url or event["type"] not in app.events or not self._admitted(app, key):
+        if not self.wanted(app, event["type"]) or not self._admitted(app, key):
             return ""
         wall = self._timing.wall() if event_time is None else event_time
         event_id = "Ev" + self._ids.slack_id("")
@@ -140,8 +140,13 @@ class Delivery:
             envelope["enterprise_id"] = enterprise
         if team is None:
             del envelope["team_id"], envelope["context_team_id"]
-        self._dispatch(app, envelope, key=key, user=str(event.get("user", "")) if _plain_user(event) else "")
+        self._dispatch(app, envelope, key=key, user=_user_of(event))
         return event_id
+
+    @staticmethod
+    def wanted(app: AppConfig, name: str) -> bool:
+        """Whether the app subscribed to the event `name`, and said where to."""
+        return bool(app.events_url) and name in app.events
 
     async def verify_url(self, app: AppConfig, url: str) -> bool:
         """The url_verification handshake; each of the three documented forms of the answer is accepted."""
@@ -344,5 +349,6 @@ class Delivery:
         )
 
 
-def _plain_user(event: dict[str, Any]) -> bool:
-    return isinstance(event.get("user"), str)
+def _user_of(event: dict[str, Any]) -> str:
+    user = event.get("user", "")
+    return str(user["id"] if isinstance(user, dict) else user)

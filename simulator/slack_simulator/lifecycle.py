@@ -154,6 +154,8 @@ def tell_profile(slack: Slack, *, team: str, member: Member) -> None:
             continue
         if installation.bot is None or "users:read" not in installation.bot.scopes:
             continue
+        if not slack.delivery.wanted(slack.app_of(installation), "user_profile_changed"):
+            continue
         user = slack.user(member, team=workspace.id)
         event = {"type": "user_profile_changed", "user": user, "cache_ts": int(slack.timing.wall())}
         send(slack, installation, event)

@@ -70,6 +70,10 @@ class Limiter:
                 limit = self.limit(method, tier(method))
                 left = self._left(bucket, limit=limit, now=now)
                 found[method] = {"used": limit - math.floor(left), "limit": limit}
+        for (owner, method), until in self._closed.items():
+            if owner == team and until > now and method != "*":
+                limit = self.limit(method, tier(method))
+                found[method] = {"used": limit, "limit": limit}
         return found
 
     @staticmethod

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_simulator import lifecycle
 from slack_simulator.interactions import NothingThere
-from slack_simulator.shown import show_workspace
+from slack_simulator.shown import show_trouble, show_workspace
 from slack_simulator.slack import Slack
 from slack_simulator.state import Installation, Member
 from slack_simulator.trouble import EVERYWHERE, Switches
@@ -38,6 +38,8 @@ def make(slack: Slack, name: str, asked: Asked) -> None:
     slack.note("trouble", team=team, user=user, method=name, detail=_described(asked))
     if team:
         show_workspace(slack, team)
+    else:
+        show_trouble(slack)
 
 
 def _switches(slack: Slack, team: str) -> Switches:
@@ -137,7 +139,7 @@ def _enable_events(slack: Slack, _asked: Asked) -> None:
 def _clear(slack: Slack, _asked: Asked) -> None:
     slack.trouble.clear()
     slack.limiter.open()
-    slack.feed.send("state", {"trouble": {}})
+    show_trouble(slack)
     for team in slack.world.workspaces:
         show_workspace(slack, team)
 

@@ -128,10 +128,11 @@ def exchange(slack: Slack, app: AppConfig, *, code: str, redirect_uri: Any) -> d
     slack.spent_codes.add(code)
     if not known.bot_scopes and not known.user_scopes:
         raise SlackError("no_scopes")
+    workspace = _installed_at(slack, app, known)
     installation = lifecycle.grant(
         slack,
         app,
-        workspace=known.workspace_id,
+        workspace=workspace,
         user=known.user_id,
         bot_scopes=known.bot_scopes,
         user_scopes=known.user_scopes,
@@ -143,6 +144,16 @@ def exchange(slack: Slack, app: AppConfig, *, code: str, redirect_uri: Any) -> d
     show_workspace(slack, known.workspace_id)
     show_member(slack, known.workspace_id, known.user_id)
     return answer
+
+
+def _installed_at(slack: Slack, app: AppConfig, code: Code) -> str:
+    """Where the authorisation belongs: a member whose team is served by its organisation's installation joins that."""
+    serving = slack.world.serving(app.app_id, code.workspace_id)
+    if serving is None or serving.workspace_id == code.workspace_id:
+        return code.workspace_id
+    if code.bot_scopes:
+        raise SlackError("cannot_install_an_org_installed_app")
+    return serving.workspace_id
 
 
 def _answer(slack: Slack, app: AppConfig, installation: Installation, *, user: str, bot: bool) -> dict[str, Any]:

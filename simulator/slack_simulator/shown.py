@@ -101,8 +101,14 @@ def show_workspace(slack: Slack, team: str) -> None:
         slack.feed.send("state", {"workspace": {**workspace(slack, ws), "members": people}})
 
 
+def show_trouble(slack: Slack) -> None:
+    """Let open pages show which switches hold everywhere."""
+    slack.feed.send("state", {"trouble": msgspec.to_builtins(slack.trouble.shown(EVERYWHERE))})
+
+
 def show_home(slack: Slack, team: str, user: str) -> None:
     """Let open pages draw this member's Home tab anew."""
     installation = slack.world.installation(slack.app.app_id, team)
     home = installation.homes.get(user) if installation else None
-    slack.feed.send("home", {"team": team, "user": user, "hash": home.hash if home else None})
+    for place in (team, *(installation.teams if installation else ())):
+        slack.feed.send("home", {"team": place, "user": user, "hash": home.hash if home else None})

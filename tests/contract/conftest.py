@@ -1,10 +1,11 @@
 """Where the contract tests find Slack.
 
-Tests that take `target` speak only to the Web API. With ROTAVATAR_CONTRACT_BOT_TOKEN, ROTAVATAR_CONTRACT_USER_TOKEN and
-ROTAVATAR_CONTRACT_USER in the environment (and ROTAVATAR_CONTRACT_URL, https://slack.com by default) they run against
-the real Slack, on a developer sandbox; otherwise against the simulator. Tests that take `sim` need Slack's inside.
+Tests that take `target` speak only to the Web API. With CONTRACT_SLACK_BOT_TOKEN, CONTRACT_SLACK_USER_TOKEN and
+CONTRACT_SLACK_USER in the environment (and CONTRACT_SLACK_URL, https://slack.com by default) they run against the real
+Slack, in a developer sandbox; otherwise against the simulator. Tests that take `sim` need Slack's inside.
 """
 
+import asyncio
 import io
 import os
 import random
@@ -39,7 +40,11 @@ class Target:
     async def send(self, method: str, *, token: str | None = None, **body: Any) -> httpx.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         headers |= body.pop("headers", {})
-        return await self.client.post(f"/api/{method}", headers=headers, **body)
+        answer = await self.client.post(f"/api/{method}", headers=headers, **body)
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS and self.simulator is None:
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+            return await self.client.post(f"/api/{method}", headers=headers, **body)
+        return answer
 
     async def call(self, method: str, *, token: str | None = None, **body: Any) -> Any:
         return (await self.send(method, token=token, **body)).json()
@@ -88,10 +93,10 @@ def connect(sim: Simulator, receiver: Receiver) -> None:
 @pytest.fixture
 async def target() -> AsyncIterator[Target]:
     names = ("BOT_TOKEN", "USER_TOKEN", "USER")
-    given = [os.environ.get(f"ROTAVATAR_CONTRACT_{name}") for name in names]
+    given = [os.environ.get(f"CONTRACT_SLACK_{name}") for name in names]
     if all(given):
         bot, user, person = (str(value) for value in given)
-        url = os.environ.get("ROTAVATAR_CONTRACT_URL", "https://slack.com")
+        url = os.environ.get("CONTRACT_SLACK_URL", "https://slack.com")
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             yield Target(client=client, bot_token=bot, user_token=user, user=person, simulator=None)
         return

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from slack_simulator import lifecycle
 from slack_simulator.app import Simulator
 from slack_simulator.timing import ManualTiming
 from tests.contract.conftest import APP, REDIRECT
@@ -112,6 +113,19 @@ async def test_a_team_of_an_organisation_names_both(browser):
     assert answer["team"]["id"] == browser.team
     assert answer["enterprise"]["id"] == org
     assert answer["is_enterprise_install"] is False
+
+
+async def test_under_an_organisations_installation_a_member_joins_it_and_the_bot_is_not_installed_again(browser):
+    sim = browser.sim
+    org = sim.add_enterprise("Group", teams=(browser.team,))
+    await browser.install(person=f"{org}.{browser.user}", user_scope="")
+    installation = sim.slack.world.installation(APP.app_id, org)
+    lifecycle.set_team_access(sim.slack, installation, team=browser.team, on=True)
+    assert (await browser.install())["error"] == "cannot_install_an_org_installed_app"
+    answer = await browser.install(scope="")
+    assert answer["is_enterprise_install"] is True
+    assert (answer["team"], answer["enterprise"]["id"]) == (None, org)
+    assert answer["authed_user"]["access_token"].startswith("xoxp-")
 
 
 async def test_a_code_works_once(browser):

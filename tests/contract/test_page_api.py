@@ -64,9 +64,9 @@ async def test_the_state(page):
     me = await page.me()
     assert (me["connected"], me["token_state"], me["home"]) == (True, "active", None)
     assert me["avatar"]["custom"] is False
-    await page.member.call("auth.test", token=page.member.user_token)
+    await page.member.call("users.deletePhoto", token=page.member.user_token)
     rate = (await page.state())["workspaces"][0]["rate"]
-    assert rate["auth.test"] == {"used": 1, "limit": 600}
+    assert rate["users.deletePhoto"] == {"used": 1, "limit": 20}
 
 
 async def test_the_home_tab(page):

@@ -45,8 +45,10 @@ async def read(request: Request) -> Arguments:
             raise SlackError("missing_post_type")
         values = _form(body) if body else dict(request.query_params) if request.method == "GET" else {}
         token = bearer or (str(values.pop("token", "")) if body else "")
-    else:
+    elif await request.body():
         raise SlackError("invalid_post_type")
+    else:
+        values, token = {}, bearer
     basic = authorization[6:] if authorization[:6].lower() == "basic " else ""
     return Arguments(values=values, files=files, token=token, bearer=bool(bearer), basic=basic)
 

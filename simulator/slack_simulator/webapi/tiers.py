@@ -16,7 +16,6 @@ TIERS = {
     "users.setPhoto": TIER_2,
     "views.open": TIER_4,
     "views.publish": TIER_4,
-    "views.update": TIER_4,
 }
 """chat.postMessage has a limit of its own, one a second in each channel."""
 

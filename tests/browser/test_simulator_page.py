@@ -369,6 +369,23 @@ async def test_a_select_keeps_the_readers_choice_until_its_block_id_changes(page
     await expect(box).to_have_value("1")
 
 
+async def test_what_was_typed_and_not_sent_outlives_a_publish(page: Page, stage: Stage) -> None:
+    def note(hint: str, block_id: str) -> Block:
+        element = {"type": "plain_text_input", "action_id": "note", "initial_value": "from the app"}
+        return {"type": "input", "block_id": block_id, "label": plain("Note"), "hint": plain(hint), "element": element}
+
+    await stage.publish(note("first", "v1"))
+    workspace = await opened(page, stage)
+    box = workspace.get_by_role("textbox", name="Note")
+    await box.fill("my own words")
+    await stage.publish(note("second", "v1"))
+    await expect(workspace.get_by_text("second")).to_be_visible()
+    await expect(box).to_have_value("my own words")
+    await stage.publish(note("third", "v2"))
+    await expect(workspace.get_by_text("third")).to_be_visible()
+    await expect(box).to_have_value("from the app")
+
+
 async def test_a_publish_leaves_the_focus_where_it_was(page: Page, stage: Stage) -> None:
     button = {"type": "button", "action_id": "go", "text": plain("Go")}
     await stage.publish({"type": "header", "text": plain("Before")}, {**actions(button), "block_id": "v1"})

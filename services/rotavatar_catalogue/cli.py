@@ -27,7 +27,7 @@ Report = Callable[[Progress], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 not done (one sentence on stderr says why)."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _leave)
     try:
         code: int = arguments.run(arguments)
@@ -44,9 +44,10 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rotavatar catalogue", description="The catalogue of drawn avatars.")
-    commands = parser.add_subparsers(required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments; `run` is what to call with them."""
+    top = argparse.ArgumentParser(prog="rotavatar catalogue", description="The catalogue of drawn avatars.")
+    commands = top.add_subparsers(required=True)
     drawing = commands.add_parser("draw", help="draw what is missing or damaged")
     drawing.set_defaults(run=_draw)
     drawing.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder of catalogues")
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     fetching.add_argument("--licence-url", required=True, help="where it is written")
     fetching.add_argument("--count", type=int, default=100, help="pictures (100)")
     commands.add_parser("packs", help="list the packs").set_defaults(run=_packs)
-    return parser
+    return top
 
 
 def _draw(arguments: argparse.Namespace) -> int:

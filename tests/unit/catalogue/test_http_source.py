@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from PIL import Image
 
 from rotavatar.catalogue import Credit, Library, Reference
-from rotavatar_catalogue import cli
+from rotavatar_catalogue import cli, sources
 from rotavatar_catalogue.drawing import DrawingError
 from rotavatar_catalogue.http_source import HttpSource, Limits, is_public, resolve
 from rotavatar_catalogue.making import Order, alone, damages, make
@@ -373,3 +373,44 @@ def test_the_command_refuses_an_unsafe_address(catalogue: Path, capsys: pytest.C
     assert "https address on port 443" in capsys.readouterr().err
     assert cli.main([*command, "https://localhost/"]) == 1
     assert "does not lead to the open internet" in capsys.readouterr().err
+
+
+async def test_the_command_fetches_a_whole_pack(
+    site, catalogue: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["fetch", "--to", str(catalogue.parent), "--pack", "faces", "--title", "Faces", "--creator", "x"]
+    command += ["--licence", "CC0", "--licence-url", "x", "--count", "2", "--from", f"https://{HOST}/{{index}}"]
+    async with site(lambda request: ok(image_of(int(request.split(b" ")[1][1:]) + 1))) as here:
+        monkeypatch.setattr(cli, "HttpSource", lambda template: here.source(template=template))
+        for _ in range(2):
+            assert await asyncio.to_thread(unsignalled, command) == 0
+    assert "pack faces has 2 pictures" in capsys.readouterr().out
+    assert len(here.requests) == 2
+    assert Library(catalogue.parent).current.packs["faces"].credit.licence == "CC0"
+
+
+def unsignalled(command: list[str]) -> int:
+    """The command without its signal handler, which only a main thread may set."""
+    arguments = cli.parser().parse_args(command)
+    code: int = arguments.run(arguments)
+    return code
+
+
+def test_decoding_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "RECODE_SECONDS", 0.01)
+    with pytest.raises(SourceError, match="took more than"):
+        recode_apart(image_of(1))
+
+
+def always(content: bytes) -> Callable[[bytes], bytes]:
+    def give(_: bytes) -> bytes:
+        return content
+
+    return give
+
+
+async def test_there_is_room_for_sixteen_fetched_packs(catalogue: Path) -> None:
+    for number in range(16):
+        await fetch_pack(order(catalogue, key=f"pack{number}", count=1), Counting(), recode=always(b"%d" % number))
+    with pytest.raises(SourceError, match="16 fetched packs already"):
+        await fetch_pack(order(catalogue, key="onemore", count=1), Counting())

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import signal
 import subprocess
 import sys
@@ -246,3 +247,21 @@ def test_the_command_stops_when_told_to_and_says_so(tmp_path: Path) -> None:
     assert process.returncode == 130, said
     assert said.splitlines()[-1] == "stopped; the same command goes on from here"
     assert Catalogue(tmp_path / identity(making.SEED)[0]).packs.keys() == BY_KEY.keys()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert cli.main(["draw", "--to", str(tmp_path), "--packs", "stones", "--count", "1", "--workers", "1"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "drawing avatars" in terminal.getvalue()
+    assert "\x1b[" in terminal.getvalue()

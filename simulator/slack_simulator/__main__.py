@@ -30,6 +30,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--public-url", default="", help="how others reach it, where that is not host and port")
     parser.add_argument("--state", type=Path, help="JSON file that keeps everything until the next start")
     parser.add_argument("--reset", action="store_true", help="forget what --state kept")
+    parser.add_argument("--grid", action="store_true", help="start with an Enterprise organisation of two teams too")
     parser.add_argument("--redis-url", help="share the speed of the clock with the services through this Redis")
     parser.add_argument("--app", type=Path, help="JSON file with the app's settings, see slack_simulator.config")
     for name, kind in APP_OPTIONS.items():
@@ -38,7 +39,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         value = os.environ.get(f"SIMULATOR_{action.dest.upper()}")
         if value is not None and action.dest != "help":
             on = value.lower() in YES
-            parser.set_defaults(**{action.dest: on if action.dest == "reset" else value})
+            parser.set_defaults(**{action.dest: on if action.nargs == 0 else value})
     return parser.parse_args(argv)
 
 
@@ -132,6 +133,7 @@ async def serve(options: argparse.Namespace) -> None:
         port=options.port,
         public_url=options.public_url,
         seeded=True,
+        grid=options.grid,
         set_speed=set_speed if shared else None,
     )
     async with simulator:

@@ -86,9 +86,12 @@ class Simulator:
         port: int = 0,
         public_url: str = "",
         seeded: bool = False,
+        grid: bool = False,
         set_speed: SetSpeed | None = None,
     ) -> None:
-        """Without `apps` there is one with the defaults; `seeded` makes two workspaces unless `state` has some.
+        """Without `apps` there is one with the defaults.
+
+        `seeded` makes two workspaces unless `state` has some, and with `grid` an Enterprise organisation of two teams.
 
         `public_url` begins the addresses that it hands out (photos, response URLs), where host and port will not do.
         """
@@ -101,7 +104,7 @@ class Simulator:
         self._photos = FolderShelf(state.with_suffix(".photos")) if state else MemoryShelf()
         self._host, self._port = host, port
         self._public_url = public_url.rstrip("/")
-        self._seeded = seeded
+        self._seeded, self._grid = seeded, grid
         self._set_speed = set_speed or self._own_speed
         self._server: RunningServer | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -130,9 +133,9 @@ class Simulator:
         )
         self.slack.base_url = self._public_url or f"http://{self._host}:{listener.getsockname()[1]}"
         if self._seeded and not world.workspaces:
-            seeds.plant(self.slack)
+            seeds.plant(self.slack, grid=self._grid)
         if self._file:
-            self._keeper = asyncio.create_task(self._file.keep(world, lambda: self.slack.changes))
+            self._keeper = asyncio.create_task(self._file.keep(world, self.slack.unsaved))
         self._server = RunningServer(create_app(self.slack, set_speed=self._set_speed), listener)
         await self._server.start()
 

@@ -106,13 +106,12 @@ class Delivery:
         authorized_user: str = "",
         is_bot: bool = True,
         is_enterprise_install: bool = False,
-        event_time: float | None = None,
     ) -> str:
         """Deliver an event of a workspace in the background, with retries. Returns its event_id ('' if not sent)."""
         key = team or enterprise or ""
         if not self.wanted(app, event["type"]) or not self._admitted(app, key):
             return ""
-        wall = self._timing.wall() if event_time is None else event_time
+        wall = self._timing.wall()
         event_id = "Ev" + self._ids.slack_id("")
         envelope: dict[str, Any] = {
             "token": app.verification_token,

@@ -79,9 +79,10 @@ async def publish(
 
 
 def open_home(slack: Slack, *, app_id: str, team: str, user: str) -> str:
-    """The user looks at the Home tab: app_home_opened. Returns the event's id, '' where no bot is installed."""
+    """The user looks at the Home tab: app_home_opened. Returns the event's id, '' where nobody can look at one."""
     installation = slack.world.serving(app_id, team)
-    if installation is None or installation.bot is None:
+    member = slack.world.member(team, user)
+    if installation is None or installation.bot is None or member is None or member.deactivated:
         return ""
     event: dict[str, object] = {
         "type": "app_home_opened",

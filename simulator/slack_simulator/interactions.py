@@ -179,8 +179,8 @@ def _forget_expired(kept: dict[str, Any], before: float) -> None:
 def _present(slack: Slack, app_id: str, team: str, user: str) -> tuple[Installation, Member]:
     installation = slack.world.serving(app_id, team) if team in slack.world.workspaces else None
     member = slack.world.member(team, user)
-    if member is None:
-        raise NothingThere("there is no such member")
+    if member is None or member.deactivated:
+        raise NothingThere("there is no such member, or the account is deactivated")
     if installation is None:
         raise NothingThere("the app is not installed there")
     return installation, member

@@ -54,10 +54,9 @@ async def authorize(slack: Slack, request: Request) -> Response:
 async def app_redirect(slack: Slack, request: Request) -> Response:
     """GET /app_redirect?app=&team=: the page, with the signed-in person's Home tab open."""
     team = request.query_params.get("team", "")
-    signed_in, _, user = request.cookies.get(SIGNED_IN, "").partition(".")
+    user = request.cookies.get(SIGNED_IN, "").rpartition(".")[2]
     if slack.world.member(team, user) is None:
         user = next(iter(slack.world.workspaces[team].member_ids), "") if team in slack.world.workspaces else ""
-    del signed_in
     return RedirectResponse("/?" + urlencode({"team": team, "user": user}), SEE_OTHER)
 
 
@@ -102,7 +101,7 @@ def _authorize_page(slack: Slack, request: Request, asked: oauth.Asked) -> str:
         for key, (w, m) in zip(keys, choices, strict=True)
     )
     hidden = "".join(
-        f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in request.query_params.multi_items()
     )
     app = html.escape(asked.app.name)

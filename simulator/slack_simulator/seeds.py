@@ -7,9 +7,11 @@ from PIL import Image, ImageDraw
 from slack_simulator import people
 from slack_simulator.photos import COLOURS
 from slack_simulator.slack import Slack
-from slack_simulator.state import Workspace
 
-TEAMS = (
+Person = tuple[str, str, str, str, bool]
+Team = tuple[str, str, tuple[Person, ...]]
+
+TEAMS: tuple[Team, ...] = (
     (
         "Lighthouse Bakery",
         "lighthouse-bakery",
@@ -33,12 +35,30 @@ TEAMS = (
     ),
 )
 
+GRID: tuple[Team, ...] = (
+    (
+        "Harbour Freight",
+        "harbour-freight",
+        (
+            ("sofia", "Sofia Novak", "Dispatch", "Europe/Prague", False),
+            ("daniel", "Daniel Osei", "Cranes", "Africa/Accra", True),
+        ),
+    ),
+    ("Harbour Pilots", "harbour-pilots", (("freja", "Freja Dahl", "Pilot", "Europe/Oslo", False),)),
+)
 
-def plant(slack: Slack) -> None:
-    """Make both workspaces with their people; some have a photo of their own."""
-    for name, domain, crowd in TEAMS:
-        team = Workspace(id=slack.ids.slack_id("T"), name=name, domain=domain)
-        slack.world.workspaces[team.id] = team
+
+def plant(slack: Slack, *, grid: bool = False) -> None:
+    """Make both workspaces with their people; some have a photo of their own. With `grid`, an organisation as well."""
+    _plant(slack, TEAMS)
+    if grid:
+        enterprise = people.found_enterprise(slack, name="Harbour Group", teams=[])
+        _plant(slack, GRID, enterprise=enterprise)
+
+
+def _plant(slack: Slack, teams: tuple[Team, ...], *, enterprise: str | None = None) -> None:
+    for name, domain, crowd in teams:
+        team = people.found_team(slack, name=name, domain=domain, enterprise=enterprise)
         for handle, real_name, title, tz, own_photo in crowd:
             member = people.join(slack, team=team.id, name=handle, real_name=real_name, title=title, tz=tz)
             if own_photo:

@@ -1,5 +1,6 @@
 """This Slack as a whole: its memory, its clocks, its rules, and the way out to the apps."""
 
+import asyncio
 import datetime as dt
 from collections import deque
 from typing import Any
@@ -96,7 +97,7 @@ class Slack:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.messages: deque[dict[str, Any]] = deque(maxlen=1_000)
         self.fetched: set[str] = set()
-        self.changes = 0
+        self.unsaved = asyncio.Event()
         for person in world.people.values():
             if person.photo is not None:
                 self.photos.register(person.photo)
@@ -131,7 +132,7 @@ class Slack:
 
     def changed(self) -> None:
         """The world changed: it has to be saved."""
-        self.changes += 1
+        self.unsaved.set()
 
     def profile(self, member: Member) -> dict[str, Any]:
         """A member's profile, as users.profile.get shows it."""

@@ -56,6 +56,15 @@ async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
         assert home["hash"] == view_hash
 
 
+async def test_a_grid_can_be_part_of_it():
+    async with Simulator(APP, seeded=True, grid=True) as sim:
+        kinds = [w.kind for w in sim.slack.world.workspaces.values()]
+        (org,) = [w for w in sim.slack.world.workspaces.values() if w.kind == "org"]
+        assert kinds == ["team", "team", "org", "team", "team"]
+        assert len(sim.slack.world.teams_of(org.id)) == 2
+        assert {m.name for m in sim.slack.world.members(org.id)} == {"sofia", "daniel", "freja"}
+
+
 async def test_the_file_is_written_while_it_runs(tmp_path):
     file = tmp_path / "slack.json"
     async with Simulator(APP, state=file) as sim:

@@ -84,6 +84,7 @@ async def test_a_deactivated_member_is_told_only_by_tokens_revoked(sim, app: Rec
     await sim.slack.delivery.settled()
     assert (await member.call("users.profile.get", token=member.user_token))["error"] == "token_revoked"
     assert [r.event["type"] for r in app.received] == ["tokens_revoked"]
+    assert sim.open_home(team_of(sim), member.user) == ""
     lifecycle.reactivate(sim.slack, team=team_of(sim), member=person)
     assert (await member.call("users.profile.get", token=member.user_token))["error"] == "token_revoked"
 

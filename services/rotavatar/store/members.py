@@ -1,5 +1,6 @@
 """Member records and their places: claimed, read, and replaced only by who saw their present version."""
 
+import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
@@ -70,6 +71,15 @@ class Claim(msgspec.Struct, frozen=True):
     workspace: Workspace
     user: User
     fence: int
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many members of a workspace stand where. Each number is of its own instant."""
+
+    members: int
+    due: int
+    flight: int
+    wanted: int
 
 
 class MemberStore:
@@ -176,6 +186,25 @@ class MemberStore:
             keys.partition_of(workspace), "SSCAN", keys.members(workspace), cursor, "COUNT", count
         )
         return int(after), [User(user.decode()) for user in users]
+
+    async def tally(self, workspace: Workspace) -> Tally:
+        """How many members the workspace has, and how many of them are due, in flight and waiting for a publish."""
+        partition = keys.partition_of(workspace)
+        counts = await asyncio.gather(
+            self._redis.execute(partition, "SCARD", keys.members(workspace)),
+            self._redis.execute(partition, "ZCARD", keys.due(workspace)),
+            self._redis.execute(partition, "ZCARD", keys.flight(workspace)),
+            self._redis.execute(partition, "ZCARD", keys.wanted(workspace)),
+        )
+        return Tally(*map(int, counts))
+
+    async def queue_page(
+        self, workspace: Workspace, place: Place, cursor: int = 0, *, count: int = 100
+    ) -> tuple[int, list[User]]:
+        """Some members that stand in the set of those due or in flight (`place`), and where to go on; 0: no more."""
+        key = keys.due(workspace) if place is Place.DUE else keys.flight(workspace)
+        after, pairs = await self._redis.execute(keys.partition_of(workspace), "ZSCAN", key, cursor, "COUNT", count)
+        return int(after), [User(user.decode()) for user in pairs[::2]]
 
     async def queue_ahead(self, workspace: Workspace, user: User, *, now_ms: int) -> tuple[int, int]:
         """How many members of the workspace are overdue, and how many are due before this one."""

@@ -102,6 +102,19 @@ class WorkspaceStore:
         partition = keys.partition_of(chore.workspace)
         await self._redis.execute(partition, "ZREM", keys.chores(partition), f"{chore.kind}:{chore.workspace}")
 
+    async def drop_all(self, workspace: Workspace) -> None:
+        """Every chore of a workspace that is no more is done."""
+        partition = keys.partition_of(workspace)
+        cursor, first = 0, True
+        while cursor or first:
+            first = False
+            after, pairs = await self._redis.execute(
+                partition, "ZSCAN", keys.chores(partition), cursor, "MATCH", f"*:{workspace}", "COUNT", 500
+            )
+            cursor = int(after)
+            if pairs:
+                await self._redis.execute(partition, "ZREM", keys.chores(partition), *pairs[::2])
+
     async def claim_chores(self, partition: int, *, now_ms: int, lease_end_ms: int, most: int) -> list[Chore]:
         """Chores whose next step is due, under a lease."""
         names = await self._redis.run(partition, "claim_chore", [keys.chores(partition)], [now_ms, lease_end_ms, most])

@@ -40,10 +40,22 @@ class Candidate(msgspec.Struct, frozen=True):
     traits: frozenset[tuple[str, str]]
 
 
+class _PinnedStyle(Style):
+    """A style of the pinned package, taken as it is.
+
+    Checking one against DiceBear's schema takes up to a second, five for all packs: half of what a newcomer would
+    wait for the first pictures. A test checks each style instead.
+    """
+
+    def __init__(self, definition: dict[str, object]) -> None:
+        self._data = definition
+        self._meta = self._canvas = self._components = self._colors = None
+
+
 @lru_cache(maxsize=32)
 def style_of(name: str) -> Style:
-    """The DiceBear style `name`. Checking it against the schema takes up to a second, so each process does it once."""
-    return Style(definition_of(name))
+    """The DiceBear style `name`, read once in each process."""
+    return _PinnedStyle(definition_of(name))
 
 
 def definition_of(name: str) -> dict[str, object]:

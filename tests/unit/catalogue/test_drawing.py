@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import resvg_py
+from dicebear import Avatar, Style
 from PIL import Image
 
 from rotavatar.catalogue import Reference
@@ -134,8 +135,12 @@ def test_what_is_transparent_becomes_white() -> None:
         assert image.convert("RGB").getpixel((10, 100)) == (255, 0, 0)
 
 
-def test_a_style_is_checked_once_in_each_process() -> None:
-    assert style_of("stack") is style_of("stack")
+@recipes
+def test_a_style_is_sound_and_drawn_as_if_it_had_been_checked(recipe: Recipe) -> None:
+    checked = Style(definition_of(recipe.style))
+    drawn = Avatar(checked, {**recipe.options, "seed": "test", "size": 512}).to_string()
+    assert candidate(recipe, "test").svg == drawn
+    assert style_of(recipe.style) is style_of(recipe.style)
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ STATES: Final[Mapping[str, tuple[Snapshot, Queue]]] = {
     "suspended": (_seen(status=Status.SUSPENDED, due=DUE), Queue()),
     "migrating": (_seen(status=Status.MIGRATING, due=DUE), Queue()),
     "leaving": (_seen(_with(wish=Wish.LEAVE), due=NOW * 1000.0), Queue()),
+    "leaving_as_they_came": (_seen(_with(JOINED, wish=Wish.LEAVE), due=(NOW + HOUR) * 1000.0), Queue()),
     "forgetting": (_seen(_with(wish=Wish.FORGET), due=NOW * 1000.0), Queue()),
     "left": (_seen(_with(idle=Idle.LEFT, credential=b"", left_at=NOW * 1000)), Queue()),
 }

@@ -30,7 +30,7 @@ from publisher.state import HomeState, Mood
 from rotavatar.actions import PAUSES, Action
 
 DIGEST_BYTES = 9
-"""12 characters: two different views of one member never meet by chance."""
+"""18 hexadecimal digits: two different views of one member never meet by chance."""
 
 RUNNING = frozenset(
     {
@@ -63,10 +63,8 @@ class View(msgspec.Struct, frozen=True):
 
 def build(state: HomeState, *, pictures: bool = True) -> View:
     """The view that shows `state`; without `pictures` where Slack cannot fetch them."""
-    blocks = [block for block in _blocks(state) if pictures or block["type"] != "image"]
-    if not pictures:
-        blocks = [_without_picture(block) for block in blocks]
-    return _view(blocks, version=state.version)
+    shown = state if pictures else msgspec.structs.replace(state, now_url="", next_url="")
+    return _view([*_blocks(shown)], version=state.version)
 
 
 def fallback(version: int) -> View:
@@ -80,11 +78,6 @@ def _view(blocks: list[Block], *, version: int) -> View:
     digest = blake2b(encoded, digest_size=DIGEST_BYTES).hexdigest()
     body = msgspec.json.encode({"type": "home", "private_metadata": digest, "blocks": msgspec.Raw(encoded)})
     return View(body=body, digest=digest, pictures=b'"image_url"' in encoded)
-
-
-def _without_picture(block: Block) -> Block:
-    accessory = block.get("accessory", {})
-    return {k: v for k, v in block.items() if k != "accessory"} if accessory.get("type") == "image" else block
 
 
 def _blocks(state: HomeState) -> Iterator[Block]:
@@ -108,6 +101,7 @@ def _rhythm(state: HomeState) -> str:
 
 def _story(state: HomeState) -> str:
     never = "not yet"
+    preview = sentences.PREVIEW if state.next_url else ""
     return sentences.STORIES[state.mood].format(
         rhythm=_rhythm(state),
         next=moment(state.next_change) if state.next_change else "in a moment",
@@ -115,6 +109,7 @@ def _story(state: HomeState) -> str:
         until=moment(state.paused_until) if state.paused_until else never,
         waiting=state.waiting,
         problem=_problem(state.problem),
+        preview=preview,
         wish=_wish(state),
     )
 
@@ -124,10 +119,11 @@ def _problem(key: str) -> str:
 
 
 def _wish(state: HomeState) -> str:
-    if state.wish not in sentences.WISHES:
+    words = {**sentences.WISHES, **(sentences.GOODBYES if state.wears_own else {})}.get(state.wish)
+    if words is None:
         return ""
     about = f", about {moment(state.next_change)}" if state.next_change else ""
-    said = sentences.WISHES[state.wish].format(about=about)
+    said = words.format(about=about)
     return f"{_problem(state.problem)}\n\n{said}" if state.problem else said
 
 
@@ -196,18 +192,15 @@ def _choices(state: HomeState) -> Iterator[Block]:
 
 def _small_print(state: HomeState) -> Iterator[Block]:
     credit = state.credit
-    yield context(
-        sentences.SCOPES,
-        sentences.CREDITS.format(
-            title=escaped(state.pack.title),
-            art=escaped(credit.title),
-            creator=escaped(credit.creator),
-            source=credit.source,
-            licence=escaped(credit.licence),
-            licence_url=credit.licence_url,
-        ),
-        f"<{state.about_url}|About Rotavatar>",
+    credits_line = sentences.CREDITS.format(
+        title=escaped(state.pack.title),
+        art=escaped(credit.title),
+        creator=escaped(credit.creator),
+        source=credit.source,
+        licence=escaped(credit.licence),
+        licence_url=credit.licence_url,
     )
+    yield context(f"{sentences.SCOPES}\n{credits_line}   <{state.about_url}|About Rotavatar>")
 
 
 def _goodbyes(state: HomeState) -> Iterator[Block]:
@@ -225,7 +218,6 @@ def _goodbyes(state: HomeState) -> Iterator[Block]:
     yield button(
         Action.FORGET,
         "Leave and forget me",
-        style="danger",
         confirm=confirmation(
             "Leave and be forgotten?",
             f"{back}Then our permission to change it ends, and everything about you is deleted at once. "

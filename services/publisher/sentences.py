@@ -36,7 +36,7 @@ PAUSE_LENGTHS: Final[Mapping[int, str]] = {
 
 HEADINGS: Final[Mapping[Mood, str]] = {
     Mood.VISITOR: "A fresh photo, in your own rhythm",
-    Mood.NEW: "Welcome! How often shall your photo change?",
+    Mood.NEW: "Welcome! How often should your photo change?",
     Mood.OFF: "Your photo stays as it is",
     Mood.FIRST: "A new photo {rhythm}",
     Mood.SETTLED: "A new photo {rhythm}",
@@ -70,12 +70,12 @@ STORIES: Final[Mapping[Mood, str]] = {
     ),
     Mood.OFF: "No changes are planned. Pick a rhythm below whenever you like, or shuffle once.",
     Mood.FIRST: (
-        "*First picture*   {next}\nUntil then your own photo stays. It is kept before it is replaced, "
+        "*First picture*   {next}{preview}\n\nUntil then your own photo stays. It is kept before it is replaced, "
         "and one button puts it back."
     ),
-    Mood.SETTLED: "*Next change*   {next}\n*Last change*   {last}",
+    Mood.SETTLED: "*Next change*   {next}\n*Last change*   {last}{preview}",
     Mood.SATURATED: (
-        "*Next change*   about {next}\n*Last change*   {last}\n\n"
+        "*Next change*   about {next}\n*Last change*   {last}{preview}\n\n"
         "Slack lets only so many photos change each minute, and {waiting} here are waiting. "
         "Everybody gets their turn, in order."
     ),
@@ -120,6 +120,8 @@ STORIES: Final[Mapping[Mood, str]] = {
 }
 """What the tab says below its first line."""
 
+PREVIEW: Final = "\n_On the right: the picture that comes next._"
+
 WISHES: Final[Mapping[Wish, str]] = {
     Wish.SHUFFLE: "Shuffling as soon as Slack allows{about}.",
     Wish.UNDO: "Bringing back the photo before the last one{about}.",
@@ -128,6 +130,12 @@ WISHES: Final[Mapping[Wish, str]] = {
     Wish.FORGET: "Putting your own photo back{about}. Then our permission ends, and everything about you is deleted.",
 }
 """What is being done for the member; `about` is empty or the time at which it will happen."""
+
+GOODBYES: Final[Mapping[Wish, str]] = {
+    Wish.LEAVE: "Our permission to change your photo ends{about}. Your choices are kept for a while.",
+    Wish.FORGET: "Our permission to change your photo ends{about}, and everything about you is deleted.",
+}
+"""The same for who leaves with their own photo on."""
 
 PROBLEMS: Final[Mapping[str, str]] = {
     Sentence.SLACK_BUSY: "Slack was too busy to change your photo. We try again by ourselves.",

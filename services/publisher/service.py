@@ -51,7 +51,12 @@ async def serve(settings: PublisherSettings, life: Life) -> None:
     redis = await Redis.connect(settings.redis.url.reveal(), name="publisher")
     clock = RedisClock(measure=redis.measure)
     await clock.synchronise()
-    jobs, members, workspaces, publishing = JobStore(redis), MemberStore(redis), WorkspaceStore(redis), PublishStore(redis)
+    jobs, members, workspaces, publishing = (
+        JobStore(redis),
+        MemberStore(redis),
+        WorkspaceStore(redis),
+        PublishStore(redis),
+    )
     apps = AppRegistry(app_of_settings(settings.slack), source=AppStore(redis), vault=vault)
     place = Place(public_url=settings.public.url, app=settings.slack.app_id)
     reader = TabReader(members=members, publishing=publishing, clock=clock, library=library, place=place)

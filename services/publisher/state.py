@@ -74,7 +74,7 @@ class HomeState(msgspec.Struct, frozen=True, kw_only=True):
     """The picture that comes next; for a visitor an example."""
     last_change: int = 0
     next_change: int = 0
-    """The honest time: planned, or when the workspace's queue lets it happen."""
+    """The honest time: planned, or when the workspace's queue lets it happen; 0 also where that is within a minute."""
     waiting: int = 0
     """How many changes of the workspace are late."""
     paused_until: int = 0
@@ -118,7 +118,7 @@ def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, p
         now_url=member.image_url,
         next_url=_picture_url(member.next, library, place) or _example_url(member, pack, catalogue, place),
         last_change=member.rotated_at // 1000,
-        next_change=0 if honest is None else int(honest // 1000),
+        next_change=0 if honest is None or honest < now_ms + MINUTE_MS else int(honest // 1000),
         waiting=queue.overdue,
         paused_until=member.paused_until,
         wish=member.wish,

@@ -1,7 +1,8 @@
 """What is stored of a member and of a workspace, and how it lies in Redis hashes.
 
-Field names in Redis are two letters, and a field at its default is absent: a hundred thousand members are kept for less
-than 600 bytes each. The table of fields in `docs/data-model.md` is checked against this module.
+Field names in Redis are two letters, a field at its default is absent, and what no script reads of a member is packed
+into one field (details.py): a hundred thousand members are kept for less than 600 bytes each. The table of fields in
+`docs/data-model.md` is checked against this module.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from rotavatar import details
 from rotavatar.keys import User, Workspace
 from rotavatar.policy import Policy
 
@@ -157,31 +159,11 @@ MEMBER_FIELDS: Final[Mapping[str, str]] = {
     "credential_at": "ca",
     "refresh_at": "ra",
     "idle": "i",
-    "frequency": "q",
-    "frequency_at": "qa",
-    "pack": "p",
-    "pack_at": "pa",
-    "paused": "z",
-    "paused_until": "zu",
-    "pause_at": "za",
     "wish": "w",
-    "wish_at": "wa",
-    "picture": "g",
-    "previous": "gp",
-    "next": "n",
-    "position": "o",
-    "rotated_at": "r",
-    "our_hash": "h",
-    "image_url": "u",
-    "own": "ow",
-    "outside_hash": "oh",
     "intent": "x",
-    "problem": "pr",
-    "zone": "tz",
-    "joined_at": "j",
-    "left_at": "l",
+    **dict.fromkeys(details.DETAILS, "d"),
 }
-"""Attribute to the name of its field in Redis. The scripts use these names too."""
+"""Attribute to the name of its field in Redis. The scripts use these names too; those of `d` are packed into it."""
 
 WORKSPACE_FIELDS: Final[Mapping[str, str]] = {
     "version": "v",
@@ -224,8 +206,10 @@ def unpack(kind: type[R], fields: Mapping[str, str], raw: Mapping[bytes, bytes])
     values: dict[str, object] = {}
     for attribute, name in fields.items():
         value = raw.get(name.encode())
-        if value is not None:
+        if value is not None and attribute not in _PACKED:
             values[attribute] = value if attribute == "credential" else _read(attribute, value)
+    if kind is Member and b"d" in raw:
+        values.update(details.unpack(raw[b"d"]))
     return msgspec.convert(values, kind, strict=False)
 
 
@@ -236,16 +220,25 @@ def changes(fields: Mapping[str, str], before: R, after: R) -> tuple[dict[str, s
     drop: list[str] = []
     for attribute, name in fields.items():
         value = getattr(after, attribute)
-        if value == getattr(before, attribute):
+        if value == getattr(before, attribute) or name in put:
             continue
-        if value == getattr(default, attribute):
+        if attribute in _PACKED:
+            put[name] = _packed(after)
+        elif value == getattr(default, attribute):
             drop.append(name)
         else:
             put[name] = _write(value)
     return put, drop
 
 
-_JSON: Final = frozenset({"own", "intent", "policy"})
+_PACKED: Final = frozenset(details.DETAILS)
+_JSON: Final = frozenset({"intent", "policy"})
+
+
+def _packed(member: Member | WorkspaceRecord) -> bytes:
+    values = {name: getattr(member, name) for name in details.DETAILS}
+    own: OwnPhoto | None = values["own"]
+    return details.pack({**values, "own": own and msgspec.structs.astuple(own)})
 
 
 def _read(attribute: str, value: bytes) -> object:

@@ -28,6 +28,7 @@ from publisher.blocks import (
 )
 from publisher.state import HomeState, Mood
 from rotavatar.actions import PAUSES, Action
+from rotavatar.records import Wish
 
 DIGEST_BYTES = 9
 """18 hexadecimal digits: two different views of one member never meet by chance."""
@@ -82,7 +83,9 @@ def _view(blocks: list[Block], *, version: int) -> View:
 
 def _blocks(state: HomeState) -> Iterator[Block]:
     yield header(sentences.HEADINGS[state.mood].format(rhythm=_rhythm(state).lower()))
-    yield section(_story(state), accessory=_small_picture(state))
+    small = _small_picture(state)
+    preview = sentences.PREVIEW if small and state.mood is not Mood.VISITOR else ""
+    yield section(_story(state) + preview, accessory=small)
     yield from _answers(state)
     if state.mood in RUNNING:
         yield from _photo(state)
@@ -101,7 +104,6 @@ def _rhythm(state: HomeState) -> str:
 
 def _story(state: HomeState) -> str:
     never = "not yet"
-    preview = sentences.PREVIEW if state.next_url else ""
     return sentences.STORIES[state.mood].format(
         rhythm=_rhythm(state),
         next=moment(state.next_change) if state.next_change else "in a moment",
@@ -109,7 +111,6 @@ def _story(state: HomeState) -> str:
         until=moment(state.paused_until) if state.paused_until else never,
         waiting=state.waiting,
         problem=_problem(state.problem),
-        preview=preview,
         wish=_wish(state),
     )
 
@@ -129,7 +130,8 @@ def _wish(state: HomeState) -> str:
 
 def _small_picture(state: HomeState) -> Block | None:
     """The picture beside the text: the one that comes next, or an example for who is not connected."""
-    if not state.next_url or state.mood not in RUNNING | {Mood.VISITOR}:
+    backwards = state.wish in (Wish.UNDO, Wish.RESTORE)
+    if not state.next_url or backwards or state.mood not in RUNNING | {Mood.VISITOR}:
         return None
     alt = "One of the pictures" if state.mood is Mood.VISITOR else "The picture that comes next"
     return picture(state.next_url, alt=alt)
@@ -174,7 +176,7 @@ def _verbs(state: HomeState) -> Iterator[Block]:
     if state.frequency and not resting:
         yield button(Action.PAUSE, "Pause")
         lengths = [(str(seconds), f"Pause {sentences.PAUSE_LENGTHS[seconds]}") for seconds in PAUSES]
-        yield select(Action.PAUSE_UNTIL, lengths, chosen=None, placeholder="Pause until…")
+        yield select(Action.PAUSE_UNTIL, lengths, chosen=None, placeholder="Pause for…")
 
 
 def _choices(state: HomeState) -> Iterator[Block]:

@@ -70,12 +70,12 @@ STORIES: Final[Mapping[Mood, str]] = {
     ),
     Mood.OFF: "No changes are planned. Pick a rhythm below whenever you like, or shuffle once.",
     Mood.FIRST: (
-        "*First picture*   {next}{preview}\n\nUntil then your own photo stays. It is kept before it is replaced, "
+        "*First picture*   {next}\n\nUntil then your own photo stays. It is kept before it is replaced, "
         "and one button puts it back."
     ),
-    Mood.SETTLED: "*Next change*   {next}\n*Last change*   {last}{preview}",
+    Mood.SETTLED: "*Next change*   {next}\n*Last change*   {last}",
     Mood.SATURATED: (
-        "*Next change*   about {next}\n*Last change*   {last}{preview}\n\n"
+        "*Next change*   about {next}\n*Last change*   {last}\n\n"
         "Slack lets only so many photos change each minute, and {waiting} here are waiting. "
         "Everybody gets their turn, in order."
     ),
@@ -120,7 +120,7 @@ STORIES: Final[Mapping[Mood, str]] = {
 }
 """What the tab says below its first line."""
 
-PREVIEW: Final = "\n_On the right: the picture that comes next._"
+PREVIEW: Final = "\n\n_On the right: the picture that comes next._"
 
 WISHES: Final[Mapping[Wish, str]] = {
     Wish.SHUFFLE: "Shuffling as soon as Slack allows{about}.",

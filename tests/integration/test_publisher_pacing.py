@@ -1,0 +1,66 @@
+"""At Slack's pace: counted where the calls arrive, over several replicas, on a clock that runs sixty times as fast."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from rotavatar.pacing import Limits
+from slack_simulator.config import Rules
+from slack_simulator.state import Member
+from tests.publishing import TEAM, Stage, stage, until
+from tests.servers import Server
+
+SPEED = 60
+BACKGROUND = 2_000
+LOOKERS = 15
+LIMIT = Limits().publish.per_minute
+
+
+@pytest.mark.slow
+async def test_who_looks_comes_before_two_thousand_in_the_background_and_slacks_limit_holds(
+    valkey: Server, tmp_path: Path
+) -> None:
+    async with stage(valkey.url, tmp_path, speed=SPEED, rules=Rules(cache_images=True), replicas=3) as it:
+        users = [(await installed(it)).id]
+        users += [it.simulator.add_member(TEAM).id for _ in range(BACKGROUND + LOOKERS - 1)]
+        lookers, others = users[:LOOKERS], users[LOOKERS:]
+        await asyncio.gather(*(it.ask(user, looking=False) for user in others))
+        await until(lambda: it.calls("ok") > LIMIT)
+        waited = [await seconds_until_shown(it, user) for user in lookers]
+        await until(lambda: it.calls("ok") > 4 * LIMIT, seconds=20)
+        assert it.journal.busiest(team=TEAM, method="views.publish") <= LIMIT
+        assert it.calls("ratelimited") == 0
+        # The pacer lets one more go each 0.93 s; the rest of the wait is this machine's, sixty times as long.
+        assert sorted(waited)[LOOKERS // 2] < 15
+        assert max(waited) < 60
+        behind = sum(it.home(user) is None for user in others)
+        assert behind > BACKGROUND / 2
+
+
+async def seconds_until_shown(it: Stage, user: str) -> float:
+    """How long, on the schedule's clock, somebody waits who opens the tab now."""
+    asked = it.clock.now()
+    await it.ask(user)
+    await until(lambda: it.home(user) is not None)
+    return it.clock.now() - asked
+
+
+async def installed(it: Stage) -> Member:
+    return await it.install(it.simulator.add_member(TEAM))
+
+
+@pytest.mark.slow
+async def test_a_workspace_that_answers_slowly_delays_no_other(valkey: Server, tmp_path: Path) -> None:
+    async with stage(valkey.url, tmp_path, rules=Rules(cache_images=True)) as it:
+        slow = [(await installed(it)).id, *(it.simulator.add_member(TEAM).id for _ in range(99))]
+        it.simulator.slack.trouble.of(TEAM).slow = 9.0
+        teams = [it.simulator.add_team(f"Quick {n}").id for n in range(50)]
+        quick = [(await it.install(it.simulator.add_member(team), team=team), team) for team in teams]
+        await asyncio.gather(*(it.ask(user) for user in slow))
+        await until(lambda: len(it.journal.arrivals[TEAM, "views.publish"]) > 0)
+        for person, team in quick:
+            await it.ask(person.id, team=team)
+        await until(lambda: all(it.home(person.id, team=team) for person, team in quick), seconds=5)
+        assert it.calls() == 0
+        it.simulator.slack.trouble.clear()

@@ -200,9 +200,9 @@ class Ingress:
         return code
 
 
-def start_ingress(variables: dict[str, str], *, seconds: float = 30) -> Ingress:
+def start_ingress(variables: dict[str, str], *, port: int = 0, seconds: float = 30) -> Ingress:
     """Start `python -m ingress_api` and wait until it serves. Raises RuntimeError with its output if it does not."""
-    port = free_port()
+    port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROTAVATAR_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "ingress_api"],

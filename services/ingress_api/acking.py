@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ingress_api.answers import Answer, Malformed, Refused, answer
 from ingress_api.bodies import Gone, SlackHeaders, read_body, read_headers
 from ingress_api.commands import is_ssl_check
-from ingress_api.metrics import ACK_SECONDS, IN_PROGRESS, REQUESTS, RETRIES
+from ingress_api.metrics import IN_PROGRESS, RETRIES, ack_seconds, requests
 from ingress_api.reading import Delivery, Reader, Reading
 from ingress_api.signing import signed_at, verify
 from rotavatar.apps import AppCredentials
@@ -81,7 +81,7 @@ class SlackRoutes:
     ) -> None:
         """`routes` by the last part of their path; `app` finds the credentials of a Slack app by its id."""
         self._routes = routes
-        self._default_app = default_app
+        self._own = {f"/slack/{name}": (route, default_app) for name, route in routes.items()}
         self._app = app
         self._store = store
         self._clock = clock
@@ -93,10 +93,10 @@ class SlackRoutes:
 
     def find(self, path: str) -> tuple[Route, str] | None:
         """The route and the app id that `path` names: `/slack/<route>` or `/slack/apps/<app id>/<route>`."""
-        parts = path.split("/")
-        match parts:
-            case ["", "slack", name] if name in self._routes:
-                return self._routes[name], self._default_app
+        own = self._own.get(path)
+        if own is not None:
+            return own
+        match path.split("/"):
             case ["", "slack", "apps", app_id, name] if name in self._routes:
                 return self._routes[name], app_id
         return None
@@ -112,8 +112,8 @@ class SlackRoutes:
                 outcome = await self._outcome(route, app_id, scope, receive)
             finally:
                 self._in_progress -= 1
-        REQUESTS.labels(route.name, outcome.outcome, outcome.reason).inc()
-        ACK_SECONDS.labels(route.name).observe(self._monotonic() - began)
+        requests(route.name, outcome.outcome, outcome.reason).inc()
+        ack_seconds(route.name).observe(self._monotonic() - began)
         if outcome.answer is not None:
             await outcome.answer.send(send)
 

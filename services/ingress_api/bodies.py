@@ -1,19 +1,15 @@
 """Headers and bodies as they arrive, kept within limits while they do."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
 from ingress_api.answers import Refused
 
 MAX_BODY: Final = 1_000_000
 """Bytes. Slack's largest payload carries a whole Home tab of at most 250 kB, percent-encoded threefold at worst."""
-
-BODY_SECONDS: Final = 3.0
-"""After this long Slack has given up anyway (https://docs.slack.dev/apis/events-api/)."""
 
 CLOSE: Final = ((b"connection", b"close"),)
 """Sent where the rest of a body is not worth reading."""
@@ -55,25 +51,15 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> SlackHeaders:
     )
 
 
-async def read_body(receive: Receive, *, seconds: float = BODY_SECONDS) -> bytes:
-    """The whole body. Raises Refused beyond MAX_BODY or `seconds`, Gone where the sender left."""
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-            first: bytes = message.get("body", b"")
-            if message["type"] == "http.request" and not message.get("more_body", False) and len(first) <= MAX_BODY:
-                return first
-            return await _read_on(message, receive)
-    except TimeoutError:
-        raise Refused(408, "slow_body", "The body took too long to arrive.", more=CLOSE) from None
-
-
-async def _read_on(message: Message, receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises Refused beyond MAX_BODY, Gone where the sender left; the server ends the wait."""
+    message = await receive()
+    first: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body", False) and len(first) <= MAX_BODY:
+        return first
     parts: list[bytes] = []
     size = 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Gone
+    while message["type"] == "http.request":
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
@@ -82,6 +68,7 @@ async def _read_on(message: Message, receive: Receive) -> bytes:
         if not message.get("more_body", False):
             return b"".join(parts)
         message = await receive()
+    raise Gone
 
 
 def _too_large() -> Refused:

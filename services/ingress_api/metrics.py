@@ -1,5 +1,7 @@
 """What ingress counts. Labels take fixed words only: never a workspace, a member or anything a stranger sent."""
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter(
@@ -29,3 +31,15 @@ INSTALLATIONS = Counter(
     "People who came back from Slack's consent page, by what became of it.",
     ["outcome"],
 )
+
+
+@cache
+def requests(route: str, outcome: str, reason: str) -> Counter:
+    """The child of REQUESTS with these labels: looking it up by `labels` costs 4 µs."""
+    return REQUESTS.labels(route, outcome, reason)
+
+
+@cache
+def ack_seconds(route: str) -> Histogram:
+    """The child of ACK_SECONDS with this label."""
+    return ACK_SECONDS.labels(route)

@@ -12,7 +12,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from ingress_api.answers import Answer, answer
-from ingress_api.metrics import REQUESTS
+from ingress_api.metrics import requests
 from rotavatar.catalogue import MIME, is_address
 
 PREFIX: Final = "/pictures/"
@@ -34,7 +34,7 @@ class Pictures:
         """Answer one request."""
         del receive
         chosen, reason = await self._choose(scope)
-        REQUESTS.labels("pictures", "refused" if chosen.status >= HTTPStatus.BAD_REQUEST else "served", reason).inc()
+        requests("pictures", "refused" if chosen.status >= HTTPStatus.BAD_REQUEST else "served", reason).inc()
         await chosen.send(send, head=scope["method"] == "HEAD")
 
     async def _choose(self, scope: Scope) -> tuple[Answer, str]:

@@ -1,4 +1,4 @@
-"""HTTP from the outside, within limits while the head of a request arrives.
+"""HTTP from the outside, within limits while a request arrives.
 
 uvicorn's parser takes heads of any length, for any time; a proxy in front usually does not pass them on, and this
 process does not depend on one.
@@ -14,25 +14,26 @@ MAX_HEAD: Final = 32_768
 
 MAX_HEADERS: Final = 100
 
-HEAD_SECONDS: Final = 10.0
-"""How long a connection may take to send a head, from its opening or from the head's first byte."""
+REQUEST_SECONDS: Final = 5.0
+"""How long a request may take to arrive whole, from its first byte or the opening of its connection. Slack gives up
+after 3 s (https://docs.slack.dev/apis/events-api/)."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection, closed when a head is too long, too late or has too many headers."""
+    """One connection, closed when a head is too long or has too many headers, or a request arrives too slowly."""
 
     _head_bytes = 0
     _in_head = True
     _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start waiting for the first head."""
+        """Start waiting for the first request."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        self._late = self.loop.call_later(REQUEST_SECONDS, self._is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
-        self._head_arrived()
+        self._wait_no_longer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -48,28 +49,37 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
         if self._late is None:
-            self._late = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+            self._late = self.loop.call_later(REQUEST_SECONDS, self._is_late)
 
     def on_headers_complete(self) -> None:
         """A head is complete. An error here makes the parser refuse the request and close."""
-        self._head_arrived()
+        self._in_head = False
         if len(self.headers) > MAX_HEADERS:
             raise ValueError("too many headers")
         super().on_headers_complete()
 
-    def _head_arrived(self) -> None:
-        self._in_head = False
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        self._wait_no_longer()
+        super().on_message_complete()
+
+    def _wait_no_longer(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
-    def _head_is_late(self) -> None:
+    def _is_late(self) -> None:
         self._late = None
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
+        else:
             self._refuse(b"408 Request Timeout", b"The request took too long to arrive.\n")
 
     def _refuse(self, status: bytes, line: bytes) -> None:
-        self._head_arrived()
+        self._wait_no_longer()
+        self._in_head = False
         head = (
             b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         )

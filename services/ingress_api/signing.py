@@ -28,9 +28,8 @@ def verify(
 ) -> bool:
     """Whether one of `secrets` signed the raw `body`, at most MAX_AGE seconds from `now` (the real time).
 
-    Takes header values as they arrived, any bytes at all. Every secret is tried, each in constant time.
+    Takes header values as they arrived, any bytes at all. Each secret is compared in constant time.
     """
     if timestamp is None or signature is None or signed_at(timestamp, now=now) is None:
         return False
-    matches = [hmac.compare_digest(sign(secret, timestamp, body), signature) for secret in secrets]
-    return any(matches)
+    return any(hmac.compare_digest(sign(secret, timestamp, body), signature) for secret in secrets)

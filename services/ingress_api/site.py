@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ingress_api.html_page import Link, html_response, quiet_link, static, static_path
 from ingress_api.landing import landing_page
-from ingress_api.metrics import REQUESTS
+from ingress_api.metrics import requests
 from ingress_api.oauth import OAuth
 from ingress_api.results import card
 from rotavatar.catalogue import Catalogue
@@ -53,7 +53,7 @@ def _counted(route: str, endpoint: Endpoint) -> Endpoint:
 
     async def counting(request: Request) -> Response:
         response = await endpoint(request)
-        REQUESTS.labels(route, "served", f"{response.status_code // 100}xx").inc()
+        requests(route, "served", f"{response.status_code // 100}xx").inc()
         return response
 
     return counting
@@ -77,7 +77,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     """The page for what is not here. Anything below /slack/ is for machines too, so its line says the same."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     title, words = MISSING if status == HTTPStatus.NOT_FOUND else NOT_SO
-    REQUESTS.labels("page", "refused", f"{status // 100}xx").inc()
+    requests("page", "refused", f"{status // 100}xx").inc()
     if request.method not in ("GET", "HEAD"):
         return PlainTextResponse(f"{words}\n", status_code=status, headers=_allowed(error))
     return html_response(title=f"{title} · Rotavatar", body=card(title, (words,), quiet_link(HOME)), status=status)
@@ -85,7 +85,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _broken(_: Request, error: Exception) -> Response:
     log.error("page failed", exc_info=error)
-    REQUESTS.labels("page", "failed", "error").inc()
+    requests("page", "failed", "error").inc()
     title, words = BROKEN
     return html_response(title=f"{title} · Rotavatar", body=card(title, (words,), quiet_link(HOME)), status=500)
 

@@ -16,7 +16,7 @@ from rotavatar.vault import key_id_of
 from rotavatar_cli import output
 from rotavatar_cli.checking import Fault, faults_of, numbers_in
 from rotavatar_cli.errors import FAULT, CommandError
-from rotavatar_cli.output import AsJson
+from rotavatar_cli.output import AsJson, MemberId, WorkspaceId
 from rotavatar_cli.session import Environment, Stores, environment_of, opened, run
 
 app = typer.Typer(no_args_is_help=True, help="Who uses Rotavatar, and how each stands.")
@@ -66,7 +66,7 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, workspace: str, member: str, *, json: AsJson = False) -> None:
+def show(context: typer.Context, workspace: WorkspaceId, member: MemberId, *, json: AsJson = False) -> None:
     """Show all that is known of a member; of their token only whether there is one."""
 
     async def work() -> Snapshot | None:

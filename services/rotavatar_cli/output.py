@@ -14,6 +14,11 @@ from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead, for programs.")]
 
+WorkspaceId = Annotated[
+    str, typer.Argument(metavar="WORKSPACE", help="Team id, or enterprise id of an org-wide install.")
+]
+MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="Slack's user id.")]
+
 UNLIMITED = 10_000
 """Columns where nobody looks at a terminal: nothing is cut or folded then."""
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
 from rotavatar import telemetry
 from rotavatar.clock import RedisClock
+from rotavatar.errors import Unavailable
 from rotavatar.keys import PARTITIONS, User, Workspace
 from rotavatar.redis import Redis
 from rotavatar.settings import RedisSettings, load
@@ -98,8 +100,16 @@ class Stores:
 
 @asynccontextmanager
 async def opened(environment: Environment) -> AsyncIterator[Stores]:
-    """Connect to the Redis of the settings. Raises ConfigurationError, Unavailable."""
-    redis = await Redis.connect(environment.load(RedisSettings).url.reveal(), name="rotavatar-cli")
+    """Connect to the Redis of the settings. Raises ConfigurationError, and CommandError where nothing answers."""
+    url = environment.load(RedisSettings).url.reveal()
+    try:
+        redis = await Redis.connect(url, name="rotavatar-cli")
+    except Unavailable as error:
+        place = urlsplit(url)
+        raise CommandError(
+            f"{error} ({place.hostname or place.path}{f':{place.port}' if place.port else ''}): start it, or correct "
+            "ROTAVATAR_REDIS_URL."
+        ) from None
     try:
         clock = RedisClock(measure=redis.measure)
         await clock.synchronise()

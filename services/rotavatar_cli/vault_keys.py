@@ -35,6 +35,7 @@ and `keys re-encrypt` moves everything to it. `keys retire OLD` takes the old on
 app = typer.Typer(no_args_is_help=True, help=HELP)
 
 KINDS = ("members", "workspaces", "apps", "photos")
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key, as `rotavatar keys status` shows it.")]
 ToFile = Annotated[
     Path | None,
     typer.Option("--file", help="Change this file; by default the one that ROTAVATAR_VAULT_KEYS_FILE names."),
@@ -72,7 +73,7 @@ def add(context: typer.Context, *, file: ToFile = None) -> None:
 
 
 @app.command()
-def first(context: typer.Context, key: str, *, file: ToFile = None) -> None:
+def first(context: typer.Context, key: KeyId, *, file: ToFile = None) -> None:
     """Step 2: let KEY seal from now on; then run `rotavatar keys re-encrypt`."""
     _change(context, file, lambda keys: with_first_key(keys, key_id=key))
 
@@ -107,7 +108,7 @@ def re_encrypt(context: typer.Context, *, json: AsJson = False) -> None:
 
 
 @app.command()
-def retire(context: typer.Context, key: str, *, file: ToFile = None) -> None:
+def retire(context: typer.Context, key: KeyId, *, file: ToFile = None) -> None:
     """Step 3: take KEY away, once nothing is sealed with it any more."""
     counted = run(_count(environment_of(context)))
     used = {key_id for counts in counted.values() for key_id in counts}

@@ -11,7 +11,7 @@ from rotavatar.store.members import Tally
 from rotavatar_cli import output
 from rotavatar_cli.errors import CommandError
 from rotavatar_cli.members import token
-from rotavatar_cli.output import AsJson
+from rotavatar_cli.output import AsJson, WorkspaceId
 from rotavatar_cli.session import environment_of, opened, run
 
 app = typer.Typer(no_args_is_help=True, help="Where the app is installed, and how each workspace stands.")
@@ -42,7 +42,7 @@ def list_(context: typer.Context, *, json: AsJson = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, workspace: str, *, json: AsJson = False) -> None:
+def show(context: typer.Context, workspace: WorkspaceId, *, json: AsJson = False) -> None:
     """Show all that is known of a workspace; of its token only whether there is one."""
 
     async def work() -> tuple[WorkspaceRecord | None, Tally]:

@@ -29,7 +29,6 @@ PRIVATE = 0o600
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     """What a person would otherwise have to configure. It protects nothing but simulated photos."""
 
-    vault_keys: str
     client_secret: str
     signing_secret: str
     speed: float = 1.0
@@ -51,6 +50,7 @@ class Folder:
         self.catalogue = self.path / "catalogue"
         self.environment = self.path / "environment"
         self.running = self.path / "running.json"
+        self.vault_keys = self.path / "vault-keys"
         self._secrets = self.path / "secrets.json"
 
     def make(self) -> None:
@@ -63,7 +63,7 @@ class Folder:
         """Forget everything but the drawn avatars, which are the same each time and take minutes."""
         for folder in (self.valkey, self.photos, self.slack.with_suffix(".photos")):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.slack, self._secrets, self.environment):
+        for file in (self.slack, self._secrets, self.vault_keys, self.environment):
             file.unlink(missing_ok=True)
 
     @contextmanager
@@ -85,12 +85,12 @@ class Folder:
 
     def secrets(self) -> Secrets:
         """The secrets of the first start, made now if this is it. Raises CommandError when they are damaged."""
+        if not self.vault_keys.exists():
+            write_private(self.vault_keys, f"{generate_key()}\n".encode())
         try:
             return msgspec.json.decode(self._secrets.read_bytes(), type=Secrets)
         except FileNotFoundError:
-            made = Secrets(
-                vault_keys=generate_key(), client_secret=secrets.token_hex(16), signing_secret=secrets.token_hex(16)
-            )
+            made = Secrets(client_secret=secrets.token_hex(16), signing_secret=secrets.token_hex(16))
             self.keep(made)
             return made
         except msgspec.DecodeError:

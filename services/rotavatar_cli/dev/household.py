@@ -197,7 +197,7 @@ class Household:
             "Rotavatar is running",
             [
                 f"Open         {self._at.page}",
-                "             two Slack workspaces; pick a person, open their Home tab, press Connect",
+                "             two Slack workspaces: add the app to one, choose in the Home tab, speed up the clock",
                 f"Rotavatar    {self._at.ingress}",
                 f"Metrics      {', '.join(str(port) for port in self._metrics_ports())} /metrics on 127.0.0.1",
                 f"Data         {self._orders.folder.path}",

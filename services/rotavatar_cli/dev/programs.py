@@ -68,7 +68,7 @@ def settings(*, folder: Folder, ports: Ports, secrets: Secrets, log_level: str) 
         "ROTAVATAR_SLACK_CLIENT_ID": CLIENT_ID,
         "ROTAVATAR_SLACK_CLIENT_SECRET": secrets.client_secret,
         "ROTAVATAR_SLACK_SIGNING_SECRET": secrets.signing_secret,
-        "ROTAVATAR_VAULT_KEYS": secrets.vault_keys,
+        "ROTAVATAR_VAULT_KEYS_FILE": str(folder.vault_keys),
         "ROTAVATAR_PUBLIC_URL": at.ingress,
         "ROTAVATAR_HOST": HOST,
         "ROTAVATAR_PORT": str(ports.ingress),

@@ -27,6 +27,13 @@ MAX_SPEED = 3600.0
 """An hour a second: beyond it one network round trip is longer than the shortest frequency."""
 
 
+ATTENTIVE_SECONDS = 0.1
+"""How often the speed is read where there is one: in local development somebody may change it at any moment."""
+
+NOTICE_SECONDS = 0.3
+"""How long before a new speed holds it is written down, so that every process changes at the same instant."""
+
+
 class Clock(Protocol):
     """Where a process gets the time from."""
 
@@ -44,21 +51,31 @@ class Clock(Protocol):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How the schedule's clock relates to the real one: at `real` it showed `virtual` and ran at `speed`."""
+    """How the schedule's clock relates to the real one: at `real` it showed `virtual`, and runs at `speed` since."""
 
     real: float = 0.0
     virtual: float = 0.0
     speed: float = 1.0
+    before: float = 1.0
+    """How fast it runs until `real`."""
 
     def at(self, wall: float) -> float:
         """The schedule's time at the real time `wall`, both in seconds since the epoch."""
-        return self.virtual + (wall - self.real) * self.speed
+        return self.virtual + (wall - self.real) * self.speed_at(wall)
+
+    def speed_at(self, wall: float) -> float:
+        """How fast the clock runs at the real time `wall`."""
+        return self.speed if wall >= self.real else self.before
 
     def changed(self, *, wall: float, speed: float) -> "Pace":
         """The same clock from `wall` on with another speed, without a jump. Raises ValueError beyond MAX_SPEED."""
         if not 1.0 <= speed <= MAX_SPEED:
             raise ValueError(f"the clock's speed must be between 1 and {MAX_SPEED:.0f}, not {speed:g}")
-        return Pace(real=wall, virtual=self.at(wall), speed=speed)
+        return Pace(real=wall, virtual=self.at(wall), speed=speed, before=self.speed_at(wall))
+
+
+PACE_FIELDS = Pace.__struct_fields__
+"""Names of the hash's fields, in the order of Pace."""
 
 
 class SystemClock:
@@ -113,7 +130,7 @@ class RedisClock:
         monotonic: Callable[[], float] = time.monotonic,
         period: float = 5.0,
     ) -> None:
-        """Ask `measure` (Redis' time in seconds, and the speed) each `period` seconds."""
+        """Ask `measure` (Redis' time in seconds, and the speed) each `period` seconds, more often where one is set."""
         self._measure = measure
         self._monotonic = monotonic
         self._period = period
@@ -130,7 +147,7 @@ class RedisClock:
 
     def span(self, seconds: float) -> float:
         """See Clock."""
-        return seconds * self._pace.speed
+        return seconds * self._pace.speed_at(self.wall())
 
     async def synchronise(self) -> None:
         """Measure once. Half the round trip is taken as the way back, so the error is at most the other half."""
@@ -143,7 +160,7 @@ class RedisClock:
     async def run(self) -> None:
         """Keep measuring until cancelled; while Redis is away the counter runs on."""
         while True:
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(self._period if self._pace == Pace() else ATTENTIVE_SECONDS)
             try:
                 await self.synchronise()
             except (OSError, TimeoutError, Unavailable) as error:

@@ -13,7 +13,7 @@ import msgspec
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from rotavatar.clock import CLOCK_KEY, Clock, Pace, RedisClock, SystemClock
+from rotavatar.clock import CLOCK_KEY, NOTICE_SECONDS, PACE_FIELDS, Clock, Pace, RedisClock, SystemClock
 from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig, Rules
 
@@ -81,19 +81,25 @@ class SharedPace:
         """Redis' time and the pace. Raises OSError while Redis is away."""
         try:
             seconds, micros = await self._redis.time()
-            pace = await self._redis.hmget(CLOCK_KEY, ["real", "virtual", "speed"])
+            pace = await self._redis.hmget(CLOCK_KEY, [*PACE_FIELDS])
         except RedisError as error:
             raise OSError(str(error)) from error
-        known = [float(value) for value in pace if value is not None]
-        return int(seconds) + int(micros) / 1e6, Pace(*known) if len(known) == len(pace) else Pace()
+        return int(seconds) + int(micros) / 1e6, Pace(*(float(value) for value in pace if value is not None))
+
+    async def begin(self) -> None:
+        """Let there be a speed: processes that start from now on watch it attentively."""
+        wall, pace = await self.measure()
+        if pace == Pace():
+            await self._write(pace.changed(wall=wall, speed=1.0))
 
     async def change(self, speed: float) -> None:
-        """Let the clock run at `speed` from now on, without a jump. Raises ValueError."""
+        """Let the clock run at `speed`, for every process from the same instant on. Raises ValueError."""
         wall, pace = await self.measure()
-        changed = pace.changed(wall=wall, speed=speed)
-        await self._redis.hset(
-            CLOCK_KEY, mapping={"real": changed.real, "virtual": changed.virtual, "speed": changed.speed}
-        )
+        await self._write(pace.changed(wall=wall + NOTICE_SECONDS, speed=speed))
+        await asyncio.sleep(NOTICE_SECONDS)
+
+    async def _write(self, pace: Pace) -> None:
+        await self._redis.hset(CLOCK_KEY, mapping=msgspec.to_builtins(pace))
 
     async def close(self) -> None:
         """Disconnect."""
@@ -113,6 +119,7 @@ async def serve(options: argparse.Namespace) -> None:
     simulator: Simulator | None = None
     if shared is not None:
         redis_clock = RedisClock(measure=shared.measure)
+        await shared.begin()
         await redis_clock.synchronise()
         follower = asyncio.create_task(redis_clock.run())
         clock = redis_clock

@@ -9,7 +9,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, NoScriptError
 
 from rotavatar import keys
-from rotavatar.clock import CLOCK_KEY, Pace
+from rotavatar.clock import CLOCK_KEY, PACE_FIELDS, Pace
 from rotavatar.errors import ConfigurationError, Unavailable
 from rotavatar.redis.pipe import Argument, Pipe, Reply
 from rotavatar.redis.scripts import script
@@ -105,11 +105,9 @@ class Redis:
 
     async def measure(self) -> tuple[float, Pace]:
         """Redis' time in seconds since the epoch, and the speed of the schedule's clock."""
-        time, pace = await asyncio.gather(
-            self.execute(0, "TIME"), self.execute(0, "HMGET", CLOCK_KEY, "real", "virtual", "speed")
-        )
+        time, pace = await asyncio.gather(self.execute(0, "TIME"), self.execute(0, "HMGET", CLOCK_KEY, *PACE_FIELDS))
         seconds, micros = time
-        return int(seconds) + int(micros) / 1e6, Pace(*map(float, pace)) if pace[0] else Pace()
+        return int(seconds) + int(micros) / 1e6, Pace(*(float(value) for value in pace if value is not None))
 
     async def close(self) -> None:
         """Finish what is queued and disconnect."""

@@ -26,12 +26,35 @@ class CuttableProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to whoever runs it."""
+    """Leaves the signals to whoever runs it, and stops at once: uvicorn's own loops take 0.3 s in each of 300 tests."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """See uvicorn.Server."""
         yield
+
+    async def main_loop(self) -> None:
+        """Keep the Date header true until it is time to leave."""
+        while not self.leaving.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.leaving.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let open requests finish for GRACE seconds, then give them up."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        for connection in [*self.server_state.connections]:
+            connection.shutdown()
+        deadline = asyncio.get_running_loop().time() + GRACE
+        while self.server_state.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 class RunningServer:
@@ -48,7 +71,6 @@ class RunningServer:
             access_log=False,
             server_header=False,
             timeout_keep_alive=60,
-            timeout_graceful_shutdown=GRACE,
             backlog=4096,
         )
         self._server = _Server(config)
@@ -61,11 +83,11 @@ class RunningServer:
         while not self._server.started:
             if self._task.done():
                 self._task.result()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.001)
 
     async def stop(self) -> None:
         """Stop answering."""
-        self._server.should_exit = True
+        self._server.leaving.set()
         if self._task is not None:
             await self._task
         self._listener.close()

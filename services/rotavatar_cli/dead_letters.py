@@ -25,7 +25,12 @@ All = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
 @app.command("list")
-def list_(context: typer.Context, *, limit: Annotated[int, typer.Option(min=1)] = 100, json: AsJson = False) -> None:
+def list_(
+    context: typer.Context,
+    *,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="No more than this many.")] = 100,
+    json: AsJson = False,
+) -> None:
     """List dead letters, the oldest of each partition first."""
 
     async def work() -> list[DeadLetter]:

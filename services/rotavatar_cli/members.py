@@ -15,12 +15,13 @@ from rotavatar.settings import CatalogueSettings
 from rotavatar.vault import key_id_of
 from rotavatar_cli import output
 from rotavatar_cli.checking import Fault, faults_of, numbers_in
-from rotavatar_cli.errors import FAULT, CommandError
+from rotavatar_cli.errors import FAULT, MISUSED, CommandError
 from rotavatar_cli.output import AsJson, MemberId, WorkspaceId
 from rotavatar_cli.session import Environment, Stores, environment_of, opened, run
 
 app = typer.Typer(no_args_is_help=True, help="Who uses Rotavatar, and how each stands.")
 
+REASONS = ", ".join(reason for reason in Idle if reason)
 InWorkspace = Annotated[str | None, typer.Option("--workspace", metavar="ID", help="Only this workspace.")]
 
 
@@ -28,18 +29,21 @@ InWorkspace = Annotated[str | None, typer.Option("--workspace", metavar="ID", he
 def list_(
     context: typer.Context,
     *,
-    workspace: InWorkspace = None,
-    idle: Annotated[Idle | None, typer.Option(help="Only those who wait for this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="No more than this many.")] = 100,
+    workspace: REASONS = ", ".join(reason for reason in Idle if reason)
+InWorkspace = None,
+    idle: Annotated[str | None, typer.Option(metavar="REASON", help=f"Only those idle for a reason: {REASONS}.")] = None,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="No more than this many.")] = 100,
     json: AsJson = False,
 ) -> None:
     """List members."""
+    if idle is not None and idle not in set(Idle):
+        raise CommandError(f"--idle {idle}: the reasons are {REASONS}.", code=MISUSED)
 
     async def work() -> list[Snapshot]:
         found: list[Snapshot] = []
         async with opened(environment_of(context)) as stores:
             async for seen in _everybody(stores, workspace):
-                if idle is None or (seen.member and seen.member.idle is idle):
+                if idle is None or (seen.member and seen.member.idle == idle):
                     found.append(seen)
                 if len(found) == limit:
                     break
@@ -86,7 +90,8 @@ def show(context: typer.Context, workspace: WorkspaceId, member: MemberId, *, js
 def check(
     context: typer.Context,
     *,
-    workspace: InWorkspace = None,
+    workspace: REASONS = ", ".join(reason for reason in Idle if reason)
+InWorkspace = None,
     pictures: Annotated[bool, typer.Option(help="Check who wears which picture, too.")] = True,
     json: AsJson = False,
 ) -> None:

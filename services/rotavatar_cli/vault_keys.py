@@ -38,7 +38,9 @@ KINDS = ("members", "workspaces", "apps", "photos")
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of a key, as `rotavatar keys status` shows it.")]
 ToFile = Annotated[
     Path | None,
-    typer.Option("--file", help="Change this file; by default the one that ROTAVATAR_VAULT_KEYS_FILE names."),
+    typer.Option(
+        "--file", metavar="FILE", help="Change this file; by default the one that ROTAVATAR_VAULT_KEYS_FILE names."
+    ),
 ]
 
 

@@ -37,18 +37,27 @@ class LogLevel(StrEnum):
 def dev(
     *,
     port: Annotated[
-        int, typer.Option(help="First of six ports in a row, for the page; 0 takes free ones.", min=0, max=65530)
+        int,
+        typer.Option(
+            metavar="NUMBER", help="First of six ports in a row, for the page; 0 takes free ones.", min=0, max=65530
+        ),
     ] = FIRST,
     speed: Annotated[
         float | None,
-        typer.Option(help="How many times faster the clock runs; 3600 is an hour a second.", min=1, max=MAX_SPEED),
+        typer.Option(
+            metavar="FACTOR",
+            help="How many times faster the clock runs; 3600 is an hour a second.",
+            min=1,
+            max=MAX_SPEED,
+        ),
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget all workspaces and members first.")] = False,
     without: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave a process out, to run it yourself; repeatable.")
     ] = None,
     ready_file: Annotated[
-        Path | None, typer.Option(help="Write addresses and process ids here, as JSON, once everything works.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write addresses and process ids here, as JSON, once everything works."),
     ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="Lines for people, or one JSON object a line.")

@@ -29,9 +29,8 @@ InWorkspace = Annotated[str | None, typer.Option("--workspace", metavar="ID", he
 def list_(
     context: typer.Context,
     *,
-    workspace: REASONS = ", ".join(reason for reason in Idle if reason)
-InWorkspace = None,
-    idle: Annotated[str | None, typer.Option(metavar="REASON", help=f"Only those idle for a reason: {REASONS}.")] = None,
+    workspace: InWorkspace = None,
+    idle: Annotated[str | None, typer.Option(metavar="REASON", help=f"Only those who are {REASONS}.")] = None,
     limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="No more than this many.")] = 100,
     json: AsJson = False,
 ) -> None:
@@ -90,8 +89,7 @@ def show(context: typer.Context, workspace: WorkspaceId, member: MemberId, *, js
 def check(
     context: typer.Context,
     *,
-    workspace: REASONS = ", ".join(reason for reason in Idle if reason)
-InWorkspace = None,
+    workspace: InWorkspace = None,
     pictures: Annotated[bool, typer.Option(help="Check who wears which picture, too.")] = True,
     json: AsJson = False,
 ) -> None:

@@ -9,12 +9,11 @@ project = "Rotavatar"
 project_copyright = "the Rotavatar authors"
 release = version = _PROJECT["version"]
 
-extensions = ["myst_parser", "sphinxcontrib.mermaid"]
+extensions = ["myst_parser"]
 nitpicky = True
 
-# The pages read the same on a forge: headings are link targets, and a fence of the language mermaid is a diagram.
+# The pages read the same on a forge: headings are link targets, and diagrams are SVG files. No script comes from the web.
 myst_heading_anchors = 4
-myst_fence_as_directive = ["mermaid"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 
 html_theme = "furo"

@@ -48,7 +48,7 @@ class Stage:
         return self.simulator.slack.journal
 
     def start(self) -> None:
-        """One more replica."""
+        """One more replica, in this loop."""
         life = Life()
         self.lives.append((life, asyncio.create_task(serve(load(PublisherSettings, self.environ), life))))
 

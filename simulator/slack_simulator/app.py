@@ -101,7 +101,7 @@ class Simulator:
         self.timing = timing or RealTiming()
         self._rng = rng or random.Random(secrets.randbits(128))  # noqa: S311 - guards nothing; the kernel's is 20 times slower
         self._file = StateFile(state) if state else None
-        self._photos = FolderShelf(state.with_suffix(".photos")) if state else MemoryShelf()
+        self._folder = FolderShelf(state.with_suffix(".photos")) if state else None
         self._host, self._port = host, port
         self._public_url = public_url.rstrip("/")
         self._seeded, self._grid = seeded, grid
@@ -119,6 +119,8 @@ class Simulator:
         """Listen and answer. Raises OSError where the port is taken, ValueError for a state file nobody can read."""
         world = (self._file.load() if self._file else None) or World()
         listener = bind(self._host, self._port)
+        if self._folder:
+            self._folder.sweep({person.photo.digest for person in world.people.values() if person.photo})
         self.slack = Slack(
             apps=self._apps,
             rules=self._rules,
@@ -126,7 +128,7 @@ class Simulator:
             clock=self.clock,
             timing=self.timing,
             ids=Ids(self._rng),
-            shelf=self._photos,
+            shelf=self._folder or MemoryShelf(),
             session=aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
             ),

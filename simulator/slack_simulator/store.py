@@ -77,6 +77,12 @@ class FolderShelf:
             return (self._folder / digest).read_bytes()
         return None
 
+    def sweep(self, worn: set[str]) -> None:
+        """Forget what nobody wears: photos that were replaced before the last stop, and half-written files."""
+        for path in self._folder.iterdir():
+            if path.name not in worn:
+                path.unlink()
+
     def drop(self, digest: str) -> None:
         """See Shelf."""
         (self._folder / digest).unlink(missing_ok=True)

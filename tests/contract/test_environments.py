@@ -56,6 +56,19 @@ async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
         assert home["hash"] == view_hash
 
 
+async def test_photos_that_nobody_wears_are_swept_at_the_start(tmp_path):
+    file = tmp_path / "slack.json"
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+        member = member_of(sim, client)
+        await member.set_photo(picture(seed=1))
+        await member.set_photo(picture(seed=2))
+        assert len([*(tmp_path / "slack.photos").iterdir()]) == 2
+    async with Simulator(APP, state=file) as sim:
+        (person,) = sim.slack.world.people.values()
+        assert person.photo
+        assert [p.name for p in (tmp_path / "slack.photos").iterdir()] == [person.photo.digest]
+
+
 async def test_a_grid_can_be_part_of_it():
     async with Simulator(APP, seeded=True, grid=True) as sim:
         kinds = [w.kind for w in sim.slack.world.workspaces.values()]

@@ -151,9 +151,54 @@ async def test_members_can_be_troubled(page):
     assert (await page.state())["workspaces"][0]["installed"] is False
 
 
+async def test_workspaces_can_be_troubled(page, app: Receiver):
+    org = (await page.post("enterprise"))["id"]
+    assert (await page.post("trouble/migrate", enterprise=org))["http"] == 200
+    assert (await page.state())["workspaces"][0]["migrating_to"] == org
+    assert (await page.post("trouble/finish_migration"))["http"] == 200
+    assert (await page.state())["workspaces"][0]["enterprise_id"] == org
+    assert (await page.post("trouble/team_access"))["http"] == 404, "nobody installed it in the organisation"
+    page.sim.install(org, page.member.user)
+    assert (await page.post("trouble/team_access", on=True))["http"] == 200
+    assert (await page.state())["workspaces"][0]["installed_by"] == org
+    assert (await page.post("trouble/team_access", on=False))["http"] == 200
+    assert (await page.state())["workspaces"][0]["installed_by"] == page.team
+    assert (await page.post("trouble/revoke_bot"))["http"] == 200
+    assert (await page.state())["workspaces"][0]["installed"] is False
+    assert (await page.post("trouble/revoke_bot"))["http"] == 404
+    await page.sim.slack.delivery.settled()
+    sent = [r.event["type"] for r in app.received]
+    assert sorted(sent) == [
+        "grid_migration_finished",
+        "grid_migration_started",
+        "team_access_granted",
+        "team_access_revoked",
+        "tokens_revoked",
+    ]
+
+
+async def test_a_limit_made_by_hand_shows_as_a_full_bucket_until_it_is_over(page):
+    assert (await page.post("trouble/rate_limit", method="users.setPhoto", seconds=60))["http"] == 200
+    assert (await page.state())["workspaces"][0]["rate"]["users.setPhoto"] == {"used": 20, "limit": 20}
+    await page.post("trouble/clear")
+    assert "users.setPhoto" not in (await page.state())["workspaces"][0]["rate"]
+
+
+async def test_events_that_slack_disabled_are_enabled_on_the_page(page, app: Receiver):
+    page.sim.slack.delivery._disabled.add(page.sim.slack.app.app_id)
+    assert (await page.state())["app"]["events_disabled"] is True
+    assert (await page.post("trouble/enable_events"))["http"] == 200
+    assert (await page.state())["app"]["events_disabled"] is False
+    assert (await page.post("open_home"))["event_id"]
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status"),
     [
+        ("trouble/cut_connections", {"when": "during"}, 400),
+        ("trouble/migrate", {"enterprise": "E0"}, 404),
+        ("trouble/revoke_token", {"user": "U0"}, 404),
+        ("trouble/uninstall", {"team": "T0"}, 404),
         ("trouble/unheard_of", {}, 404),
         ("trouble/lock_photos", {"team": "T0"}, 404),
         ("unheard_of", {}, 404),

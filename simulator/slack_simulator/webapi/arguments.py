@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from slack_simulator.errors import SlackError
@@ -80,6 +80,6 @@ async def _multipart(request: Request) -> tuple[dict[str, Any], dict[str, bytes]
                     files[name] = await value.read()
                 else:
                     values[name] = value
-    except MultiPartException as error:
+    except HTTPException as error:
         raise SlackError("invalid_form_data") from error
     return values, files

@@ -41,6 +41,8 @@ def fault_in(seen: Snapshot) -> str | None:
         return "is due and in flight at once"
     if seen.due is not None and seen.member.idle is not Idle.NO:
         return f"is due and idle ({seen.member.idle}) at once"
+    if not places and seen.member.idle is Idle.NO and not seen.member.joined_at:
+        return "is nowhere: the job of their joining is not done yet; see that the rotator runs"
     if not places and seen.member.idle is Idle.NO:
         return "is nowhere: not due, not in flight, and idle without a reason"
     return None

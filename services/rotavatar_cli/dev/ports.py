@@ -1,6 +1,7 @@
 """Which ports `rotavatar dev` listens on, and who has one that it wants."""
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -50,14 +51,17 @@ def holder(port: int) -> str | None:
     """The process that listens on `port`, in words; None where the system does not tell."""
     inodes = _listeners(port)
     for folder in Path("/proc").glob("[0-9]*") if inodes else ():
-        try:
-            links = {str(link.readlink()) for link in (folder / "fd").iterdir()}
-            if links & inodes:
+        with suppress(OSError):  # ended meanwhile, or somebody else's
+            if any(_leads_to(link) in inodes for link in (folder / "fd").iterdir()):
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                 return f"process {folder.name} ({command[:60]})"
-        except OSError:
-            continue
     return None
+
+
+def _leads_to(link: Path) -> str:
+    with suppress(OSError):
+        return str(link.readlink())
+    return ""
 
 
 def _sentence(taken: list[tuple[str, int]], first: int) -> str:

@@ -38,14 +38,14 @@ LEAVING = frozenset({Wish.LEAVE, Wish.FORGET})
 
 
 def applied(member: Member, choice: Choice, *, policy: Policy, packs: frozenset[str]) -> Member | None:
-    """The record after `choice`; None where it changes nothing. `packs` are those of the catalogue."""
+    """The record after `choice`; None where it changes nothing. `packs` are those that `policy` allows."""
     if member.idle is Idle.LEFT or (member.wish in LEAVING and not isinstance(choice, LeaveAsked)):
         return None
     match choice:
         case FrequencyChosen():
             return _frequency(member, choice, policy)
         case PackChosen():
-            return _pack(member, choice, policy, packs)
+            return _pack(member, choice, packs)
         case Paused() | Resumed() | KeepAsked():
             return _pausing(member, choice)
         case ProfileChanged():
@@ -84,8 +84,8 @@ def _frequency(member: Member, choice: FrequencyChosen, policy: Policy) -> Membe
     return replaced(member, frequency=choice.seconds, frequency_at=choice.at)
 
 
-def _pack(member: Member, choice: PackChosen, policy: Policy, packs: frozenset[str]) -> Member | None:
-    if choice.at <= member.pack_at or choice.pack not in packs or not policy.allows_pack(choice.pack):
+def _pack(member: Member, choice: PackChosen, packs: frozenset[str]) -> Member | None:
+    if choice.at <= member.pack_at or choice.pack not in packs:
         return None
     return replaced(member, pack=choice.pack, pack_at=choice.at)
 
@@ -122,7 +122,8 @@ def _check(member: Member, choice: ProfileChanged) -> Member | None:
 
 
 def _wish(member: Member, wish: Wish, at: int) -> Member | None:
-    if at <= member.wish_at or member.idle in BLOCKED:
+    """What was wished before the present consent was undone by it (see joining.py)."""
+    if at <= max(member.wish_at, member.credential_at) or member.idle in BLOCKED:
         return None
     return replaced(member, wish=wish, wish_at=at, attempt=0)
 
@@ -131,12 +132,21 @@ def _restore(member: Member, choice: RestoreAsked) -> Member | None:
     wished = _wish(member, Wish.RESTORE, choice.at)
     if wished is None:
         return None
-    return replaced(wished, paused=True, paused_until=0, pause_at=max(choice.at, member.pause_at))
+    if choice.at <= member.pause_at:
+        return wished
+    return replaced(wished, paused=True, paused_until=0, pause_at=choice.at)
 
 
 def _leave(member: Member, choice: LeaveAsked) -> Member | None:
-    """Leaving is possible in every state; *forget* may follow a *leave* that is not finished, never the reverse."""
-    if choice.at <= member.wish_at or member.wish is Wish.FORGET:
+    """Leaving is possible in every state, and goes before any other wish, even one that Slack dates later.
+
+    *Forget* may follow a *leave* that is not finished, never the reverse. Only a new consent is stronger.
+    """
+    if (
+        choice.at <= member.credential_at
+        or member.wish is Wish.FORGET
+        or (member.wish in LEAVING and not choice.forget)
+    ):
         return None
     wish = Wish.FORGET if choice.forget else Wish.LEAVE
-    return replaced(member, wish=wish, wish_at=choice.at, attempt=0, idle=Idle.NO)
+    return replaced(member, wish=wish, wish_at=max(choice.at, member.wish_at), attempt=0, idle=Idle.NO)

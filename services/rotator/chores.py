@@ -1,5 +1,8 @@
 """Long work on a workspace, in steps that anybody may repeat: each step leaves less to do than it found."""
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
 import msgspec.structs
 import structlog
 
@@ -8,10 +11,10 @@ from rotator.farewell import Farewell
 from rotator.measures import chores as measured
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
-from rotavatar.errors import SlackError, Unavailable
+from rotavatar.errors import CredentialDead
 from rotavatar.keys import PARTITIONS, User, Workspace
 from rotavatar.photo_store import PhotoStore
-from rotavatar.records import Idle, Member, Status, WorkspaceRecord
+from rotavatar.records import Idle, Member, Snapshot, Status, Wish, WorkspaceRecord
 from rotavatar.store import Commit, MemberStore, Outcome, Place, WorkspaceStore
 from rotavatar.store.workspaces import Chore
 from rotavatar.tokens import Tokens
@@ -63,40 +66,75 @@ class Chores:
             end = now_ms + int(self._clock.span(LEASE_SECONDS) * 1000)
             for chore in await self._workspaces.claim_chores(partition, now_ms=now_ms, lease_end_ms=end, most=10):
                 taken += 1
-                await self._step(chore)
+                await self._step(chore, lease_end_ms=end)
         return taken
 
-    async def _step(self, chore: Chore) -> None:
+    async def _step(self, chore: Chore, *, lease_end_ms: int) -> None:
         step = self._steps.get(chore.kind)
         if step is None:
             log.error("chore of an unknown kind: left for a newer version", kind=chore.kind, workspace=chore.workspace)
             return
         try:
             again_ms = await step(chore.workspace)
-        except (SlackError, Unavailable) as error:
+        except Exception as error:  # noqa: BLE001 - one workspace's trouble must not end the chores of all
             measured.labels(kind=chore.kind, outcome="put off").inc()
-            log.warning("chore put off", kind=chore.kind, workspace=chore.workspace, reason=str(error))
-            await self._workspaces.plan(chore, at_ms=self._now_ms() + int(RETRY_SECONDS * 1000))
-            return
-        measured.labels(kind=chore.kind, outcome="done").inc()
-        if again_ms is None:
-            await self._workspaces.drop(chore)
+            log.warning(
+                "chore put off",
+                kind=chore.kind,
+                workspace=chore.workspace,
+                error=type(error).__name__,
+                reason=str(error),
+            )
+            again_ms = self._now_ms() + int(RETRY_SECONDS * 1000)
         else:
-            await self._workspaces.plan(chore, at_ms=again_ms)
+            measured.labels(kind=chore.kind, outcome="done").inc()
+        await self._workspaces.end_step(chore, lease_end_ms=lease_end_ms, again_ms=again_ms)
 
     async def _wipe(self, workspace: Workspace) -> int | None:
         record = await self._workspaces.read(workspace)
         if record is None or record.status is not Status.UNINSTALLED:
             return None
+        async for users in self._pages(workspace):
+            now_ms = self._now_ms()
+            for user in await self._members.wipe(workspace, users, reason=Idle.RECONNECT, now_ms=now_ms):
+                await self._forget(workspace, user)
+        ends_ms = record.status_at + self._leaving.retention_ms
+        await self._workspaces.plan(Chore(farewell.PURGE, workspace), at_ms=ends_ms)
+        await self._workspaces.plan(Chore(farewell.RETENTION, workspace), at_ms=ends_ms, sooner=True)
+        return None
+
+    async def _forget(self, workspace: Workspace, user: User) -> None:
+        """Forget a member whose wish the uninstalling overtook: nothing can be put back any more."""
+        while True:
+            seen = await self._members.snapshot(workspace, user)
+            if seen is None or seen.member is None or seen.member.credential or seen.member.wish is not Wish.FORGET:
+                return
+            if await self._remove(seen):
+                return
+
+    async def _remove(self, seen: Snapshot) -> bool:
+        """Remove a member and their photos; False where the record changed meanwhile.
+
+        The record lets go of the photo first: who comes back in between must not count on what is being deleted.
+        """
+        member = seen.member or Member()
+        bare = msgspec.structs.replace(member, own=None)
+        if await self._members.commit(seen, Commit(member=bare, place=Place.STAY)) is not Outcome.OK:
+            return False
+        await self._leaving.forget(seen.workspace, seen.user)
+        seen = msgspec.structs.replace(seen, member=msgspec.structs.replace(bare, version=member.version + 1))
+        release = self._wardrobe.bits(member.picture, member.next)
+        gone = Commit(member=bare, place=Place.GONE, release=release)
+        return await self._members.commit(seen, gone) is Outcome.OK
+
+    async def _pages(self, workspace: Workspace) -> AsyncIterator[list[User]]:
+        """Every member who was there from beginning to end, in pages, as SSCAN promises; some may come twice."""
         cursor, first = 0, True
         while cursor or first:
             first = False
             cursor, users = await self._members.page(workspace, cursor, count=PAGE)
             if users:
-                await self._members.wipe(workspace, users, reason=Idle.RECONNECT)
-        purge = Chore(farewell.PURGE, workspace)
-        await self._workspaces.plan(purge, at_ms=record.status_at + self._leaving.retention_ms)
-        return None
+                yield users
 
     async def _purge(self, workspace: Workspace) -> int | None:
         """Photos first: a workspace whose record is gone could not be found again."""
@@ -108,41 +146,36 @@ class Chores:
         return await self.purge_step(workspace, record)
 
     async def purge_step(self, workspace: Workspace, record: WorkspaceRecord) -> int | None:
-        """Remove one page of members and photos; None when nothing is left, else when to go on (now)."""
+        """Remove photos, a chunk at a time, then all members; None when nothing is left, else when to go on (now)."""
         if not await self._photos.delete_workspace(workspace):
             return self._now_ms()
-        _, users = await self._members.page(workspace, count=PAGE)
-        left = await self._members.purge(workspace, users[:PAGE], epoch=record.epoch)
+        left = await self._members.purge(workspace, [], epoch=record.epoch)
+        async for users in self._pages(workspace):
+            left = await self._members.purge(workspace, users, epoch=record.epoch)
+            if left < 0:
+                return None
         return self._now_ms() if left > 0 else None
 
     async def _retention(self, workspace: Workspace) -> int | None:
-        """Remove who left long enough ago; returns when the next one is due."""
+        """Remove who left long enough ago; returns when to look again, None where nobody is left."""
         upcoming: int | None = None
-        cursor, first = 0, True
-        while cursor or first:
-            first = False
-            cursor, users = await self._members.page(workspace, cursor, count=PAGE)
+        async for users in self._pages(workspace):
             for user in users:
                 ends = await self._expire(workspace, user)
-                if ends is not None:
-                    upcoming = ends if upcoming is None else min(upcoming, ends)
+                upcoming = min(ends, upcoming or ends)
         return upcoming
 
-    async def _expire(self, workspace: Workspace, user: User) -> int | None:
-        """Remove the member if their retention has ended; else when it ends (None: they are here)."""
+    async def _expire(self, workspace: Workspace, user: User) -> int:
+        """Remove the member if their retention has ended; else when to look again."""
         while True:
+            now_ms = self._now_ms()
             seen = await self._members.snapshot(workspace, user)
             if seen is None or seen.member is None or seen.member.credential or not seen.member.left_at:
-                return None
+                return now_ms + self._leaving.retention_ms
             ends = seen.member.left_at + self._leaving.retention_ms
-            if ends > self._now_ms():
+            if ends > now_ms:
                 return ends
-            while not await self._photos.delete_member(workspace, user):
-                pass
-            member = seen.member
-            gone = Commit(member=member, place=Place.GONE, release=self._wardrobe.bits(member.picture, member.next))
-            if await self._members.commit(seen, gone) is Outcome.OK:
-                return None
+            await self._remove(seen)
 
     async def _empty(self, workspace: Workspace) -> int | None:
         """Where an OAuth-born workspace has nobody left: revoke the bot token, then wait out the retention."""
@@ -152,7 +185,7 @@ class Chores:
         if await self._somebody(workspace):
             return None
         if record.credential:
-            await self._leaving.revoke(workspace, await self._tokens.of_bot(workspace, record))
+            await self._revoke_bot(workspace, record)
         now_ms = self._now_ms()
         given_up = msgspec.structs.replace(
             record, status=Status.UNINSTALLED, status_at=now_ms, credential=b"", refresh_at=0
@@ -163,11 +196,13 @@ class Chores:
         log.info("workspace given up", workspace=workspace)
         return None
 
+    async def _revoke_bot(self, workspace: Workspace, record: WorkspaceRecord) -> None:
+        """One that can no longer be renewed is dead already."""
+        with suppress(CredentialDead):
+            await self._leaving.revoke(workspace, await self._tokens.of_bot(workspace, record))
+
     async def _somebody(self, workspace: Workspace) -> bool:
-        cursor, first = 0, True
-        while cursor or first:
-            first = False
-            cursor, users = await self._members.page(workspace, cursor, count=PAGE)
+        async for users in self._pages(workspace):
             for user in users:
                 seen = await self._members.snapshot(workspace, user)
                 if seen is not None and (seen.member or Member()).credential:

@@ -48,11 +48,9 @@ class Farewell:
         self._photos = photos
         self.retention_ms = retention_days * DAY * 1000
 
-    async def release(self, workspace: Workspace, user: User, *, token: str | None, forget: bool) -> None:
-        """Revoke the member's token and, where they ask to be forgotten, delete their photo. May be repeated."""
-        if token is not None:
-            await self.revoke(workspace, token)
-        while forget and not await self._photos.delete_member(workspace, user):
+    async def forget(self, workspace: Workspace, user: User) -> None:
+        """Delete the member's photos. May be repeated."""
+        while not await self._photos.delete_member(workspace, user):
             log.info("photos of a member deleted", workspace=workspace, user=user)
 
     async def revoke(self, workspace: Workspace, token: str) -> None:
@@ -67,6 +65,9 @@ class Farewell:
             log.warning("token not revoked", workspace=workspace, code=error.code)
 
     async def plan(self, workspace: Workspace, *, now_ms: int) -> None:
-        """After somebody left: forget them when the retention ends, and look soon whether anybody is left."""
+        """Before somebody is let go: forget them when the retention ends, and look soon whether anybody is left.
+
+        Before, because a process that dies after it would leave nobody who ever looks again.
+        """
         await self._workspaces.plan(Chore(RETENTION, workspace), at_ms=now_ms + self.retention_ms, sooner=True)
         await self._workspaces.plan(Chore(EMPTY, workspace), at_ms=now_ms + EMPTY_GRACE_SECONDS * 1000)

@@ -21,6 +21,7 @@ from rotavatar.messages import (
     MemberMessage,
     MigrationChanged,
     Paused,
+    ProfileChanged,
     PublishAsked,
     Resumed,
     ShuffleAsked,
@@ -92,16 +93,16 @@ class Jobs:
         while True:
             seen = await self._members.snapshot(job.workspace, job.user)
             if seen is None or seen.member is None:
-                await self._jobs.add(_look(job))
-                self._reply(job, None)
+                await self._unchanged(job, None)
                 return False
-            policy, packs = seen.record.policy, self._wardrobe.packs
+            policy = seen.record.policy
+            packs = self._wardrobe.packs(policy)
             member = applied(seen.member, job, policy=policy, packs=packs)
             if member is None:
-                await self._jobs.add(_look(job))
-                self._reply(job, seen)
+                await self._unchanged(job, seen)
                 return False
-            change = placed(seen, member, now_ms=self._now_ms(), publish=_look(job))
+            looks = None if isinstance(job, ProfileChanged) else _look(job)
+            change = placed(seen, member, now_ms=self._now_ms(), publish=looks)
             change = await self._wardrobe.dressed(seen, change, worn=self._members.worn)
             if await self._members.commit(seen, change, ack=ack) is Outcome.OK:
                 break
@@ -109,6 +110,12 @@ class Jobs:
         self._wake()
         self._reply(job, await self._members.snapshot(job.workspace, job.user))
         return True
+
+    async def _unchanged(self, job: Choice, seen: Snapshot | None) -> None:
+        """Who clicks wants to see how things stand. An event comes for everybody, and nobody looks at anything."""
+        if not isinstance(job, ProfileChanged):
+            await self._jobs.add(_look(job))
+        self._reply(job, seen)
 
     async def _join(self, ack: Ack, job: Joined) -> bool:
         zone = ""
@@ -118,7 +125,9 @@ class Jobs:
                 return False
             if not zone and not seen.member.zone:
                 zone = await self._zone(job.workspace, job.user, seen)
-            member = joined(seen.member, policy=seen.record.policy, zone=zone or "UTC", now_ms=self._now_ms())
+            member = joined(
+                seen.member, policy=seen.record.policy, zone=zone or "UTC", at=job.at, now_ms=self._now_ms()
+            )
             change = placed(seen, member, now_ms=self._now_ms(), publish=_look(job))
             change = await self._wardrobe.dressed(seen, change, worn=self._members.worn)
             if await self._members.commit(seen, change, ack=ack) is Outcome.OK:

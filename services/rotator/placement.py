@@ -20,14 +20,17 @@ def placed(
     *,
     now_ms: int,
     publish: PublishAsked | None = None,
-    not_before_ms: int = 0,
+    retry_ms: int = 0,
     landed: bool = False,
 ) -> Commit:
     """The commit that puts `member` where it belongs now.
 
-    A member in flight stays there until its worker says `landed`. `not_before_ms` delays a retry.
+    A member in flight stays there until its worker says `landed`. What they still want is tried at `retry_ms`, when
+    that is given.
     """
-    time_ms, idle = _due(seen, member, now_ms=now_ms)
+    time_ms, idle = _due(seen, member, now_ms=max(now_ms, retry_ms))
+    if retry_ms and time_ms is not None and not _rests(member, retry_ms):
+        time_ms = retry_ms
     member = with_idle(member, idle)
     in_flight = seen.lease is not None and not landed
     if in_flight:
@@ -36,7 +39,7 @@ def placed(
         return Commit(member=member, place=Place.IDLE, publish=publish)
     if seen.due is not None and not landed and _same_schedule(seen.member, member):
         return Commit(member=member, place=Place.STAY, publish=publish)
-    return Commit(member=member, place=Place.DUE, time_ms=max(time_ms, not_before_ms), publish=publish)
+    return Commit(member=member, place=Place.DUE, time_ms=time_ms, publish=publish)
 
 
 def with_idle(member: Member, idle: Idle) -> Member:
@@ -75,6 +78,11 @@ def _due(seen: Snapshot, member: Member, *, now_ms: int) -> tuple[int | None, Id
     if due is not None:
         return due, Idle.NO
     return None, Idle.PAUSED if member.paused and member.frequency else Idle.OFF
+
+
+def _rests(member: Member, at_ms: int) -> bool:
+    """Whether a pause with an end covers `at_ms`, for all that the member wishes."""
+    return member.wish is Wish.NONE and member.paused and member.paused_until * 1000 > at_ms
 
 
 def _same_schedule(before: Member | None, after: Member) -> bool:

@@ -1,6 +1,6 @@
 """What becomes of a member after a photo write: done, failed for now, or failed until somebody answers. Pure."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from rotator.choices import LEAVING
 from rotator.placement import replaced
@@ -22,6 +22,26 @@ REFUSED_SECONDS: Final = 3600
 """After an answer that only a new version of ours can mend: often enough to heal soon after the upgrade."""
 
 
+class Errand(NamedTuple):
+    """What a claim set out to do. A choice that is made meanwhile is another errand."""
+
+    wish: Wish
+    wish_at: int
+    paused: bool
+    epoch: int
+
+
+def errand_of(member: Member) -> Errand:
+    """What a claim of `member` is for now."""
+    return Errand(member.wish, member.wish_at, member.paused, member.epoch)
+
+
+def fulfilled(member: Member, errand: Errand | None) -> Member:
+    """The member after `errand` was done. A wish that was made since is still to be done."""
+    done = errand is not None and (member.wish, member.wish_at) == errand[:2]
+    return replaced(member, wish=Wish.NONE if done else member.wish, attempt=0)
+
+
 def intended(member: Member, *, picture: str, shown: str, now_ms: int) -> Member:
     """The member with an open intent to show `picture` instead of the photo with the hash `shown`."""
     return replaced(member, intent=Intent(picture=picture, previous_hash=shown, at=now_ms))
@@ -32,14 +52,15 @@ def kept(member: Member, own: OwnPhoto) -> Member:
     return replaced(member, own=own)
 
 
-def shown(member: Member, *, picture: str, hash_: str, image_url: str, now_ms: int) -> Member:
-    """The member after Slack showed `picture`: it has a hash now, and the one before can be brought back."""
-    undo = member.wish is Wish.UNDO
+def shown(member: Member, errand: Errand | None, *, picture: str, hash_: str, image_url: str, now_ms: int) -> Member:
+    """The member after Slack showed `picture`: it has a hash now, and the one before can be brought back.
+
+    `errand` is what it was shown for; None when that was not what they wish now.
+    """
+    undo = errand is not None and errand.wish is Wish.UNDO
     next_ = "" if member.next == picture else member.next
     return replaced(
-        member,
-        wish=Wish.NONE,
-        attempt=0,
+        fulfilled(member, errand),
         intent=None,
         problem="",
         picture=picture,
@@ -58,11 +79,12 @@ def looked(member: Member) -> Member:
 
 
 def found_outside(member: Member, *, shown: str, image_url: str) -> Member:
-    """The member whose photo was changed outside Rotavatar: it stays, and the Home tab asks."""
+    """The member whose photo was changed outside Rotavatar: it stays, and the Home tab asks who does not leave."""
+    leaves = member.wish in LEAVING
     return replaced(
         member,
-        idle=Idle.OUTSIDE,
-        wish=Wish.NONE,
+        idle=member.idle if leaves else Idle.OUTSIDE,
+        wish=member.wish if leaves else Wish.NONE,
         attempt=0,
         intent=None,
         outside_hash=shown,
@@ -93,7 +115,7 @@ def failed(member: Member, error: SlackError, *, jitter: float, now_ms: int) -> 
     `jitter` is between 0 and 1. Whoever leaves is let go even where their photo cannot be put back.
     """
     member = replaced(member, problem=str(sentence_for(error)))
-    wait = _backoff(member, jitter)
+    wait = backoff(member, jitter)
     match error:
         case CredentialDead():
             member = disconnected(member, now_ms=now_ms)
@@ -111,11 +133,14 @@ def failed(member: Member, error: SlackError, *, jitter: float, now_ms: int) -> 
 
 
 def disconnected(member: Member, *, now_ms: int) -> Member:
-    """The member whose token died: choices and photo are kept for a return until the retention ends."""
-    idle = member.idle if member.idle is Idle.LEFT else Idle.RECONNECT
-    return replaced(
-        member, idle=idle, credential=b"", refresh_at=0, wish=Wish.NONE, attempt=0, left_at=member.left_at or now_ms
-    )
+    """The member whose token died: choices and photo are kept for a return until the retention ends.
+
+    Who was leaving goes on leaving: revoking their token is a part of it, and to be forgotten takes none.
+    """
+    without = replaced(member, credential=b"", refresh_at=0, attempt=0, left_at=member.left_at or now_ms)
+    if member.wish in LEAVING:
+        return without
+    return replaced(without, idle=member.idle if member.idle is Idle.LEFT else Idle.RECONNECT, wish=Wish.NONE)
 
 
 def gives_up_leaving(member: Member, error: SlackError) -> bool:
@@ -124,6 +149,7 @@ def gives_up_leaving(member: Member, error: SlackError) -> bool:
     return member.wish in LEAVING and isinstance(error, hopeless)
 
 
-def _backoff(member: Member, jitter: float) -> float:
+def backoff(member: Member, jitter: float) -> float:
+    """Seconds until the next try, after as many as `member` has had; `jitter` is between 0 and 1."""
     step = min(max(member.attempt, 1), len(RETRY_SECONDS)) - 1
     return RETRY_SECONDS[step] * (1 + jitter / 2)

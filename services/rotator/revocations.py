@@ -13,6 +13,7 @@ import msgspec.structs
 import structlog
 
 from rotator import farewell, results
+from rotator.choices import LEAVING
 from rotator.farewell import DAY, Farewell
 from rotavatar.clock import Clock
 from rotavatar.errors import CredentialDead
@@ -73,12 +74,13 @@ class Revocations:
             if not await self._is_about(at, seen.member.credential_at, partial(self._tokens.of_member, seen)):
                 return
             now_ms = self._now_ms()
+            await self._leaving.plan(workspace, now_ms=now_ms)
             member = results.disconnected(seen.member, now_ms=now_ms)
+            # Revoking is a part of leaving: its worker has the rest to do.
+            place = Place.STAY if member.wish in LEAVING else Place.IDLE
             publish = PublishAsked(workspace=workspace, user=user, at=at, trace="")
-            change = Commit(member=member, place=Place.IDLE, publish=publish)
-            if await self._members.commit(seen, change) is Outcome.OK:
+            if await self._members.commit(seen, Commit(member=member, place=place, publish=publish)) is Outcome.OK:
                 log.info("credential destroyed", workspace=workspace, user=user)
-                await self._leaving.plan(workspace, now_ms=now_ms)
                 return
 
     async def _revoke_bot(self, workspace: Workspace, *, at: int) -> None:
@@ -99,9 +101,10 @@ class Revocations:
             record = await self._workspaces.read(job.workspace)
             if record is None or record.status is Status.UNINSTALLED:
                 return False
-            if record.credential and not await self._is_about(
+            if not await self._is_about(
                 job.at, record.credential_at, partial(self._tokens.of_bot, job.workspace, record)
             ):
+                await self._revoke_members(job.workspace, at=job.at)
                 return False
             now_ms = self._now_ms()
             gone = msgspec.structs.replace(
@@ -111,6 +114,15 @@ class Revocations:
             if await self._workspaces.commit(job.workspace, record, gone, chore=chore, ack=ack) is Outcome.OK:
                 log.info("workspace uninstalled", workspace=job.workspace, trace=job.trace)
                 return True
+
+    async def _revoke_members(self, workspace: Workspace, *, at: int) -> None:
+        """The app came back before we heard that it had gone: consents from before that ended with it."""
+        cursor, first = 0, True
+        while cursor or first:
+            first = False
+            cursor, users = await self._members.page(workspace, cursor)
+            for user in users:
+                await self._revoke_member(workspace, user, at=at)
 
     async def _migrate(self, job: MigrationChanged, ack: Ack) -> bool:
         """While Slack moves a workspace into an organisation nothing is called for it, for a day at most."""

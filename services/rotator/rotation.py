@@ -4,6 +4,7 @@ A worker may die between any two lines. What it had begun is in the record (the 
 whoever claims the member next looks at Slack first. The fence in the record tells this claim from any later one.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
@@ -52,8 +53,16 @@ BUSY_PERSON_SECONDS: Final = 5.0
 Decide = Callable[[Snapshot], Awaitable[Commit] | Commit]
 
 
+REDRESSED_SECONDS: Final = 1.0
+"""After a promised picture was found missing and another was chosen: soon, as the change itself is due."""
+
+
 class Fenced(Exception):
     """The claim is no longer ours: somebody took it over, or the member left. Nothing more may be written."""
+
+
+class Overtaken(Exception):
+    """The member chose something else before the photo was written: that comes first."""
 
 
 class Rotation:
@@ -101,11 +110,16 @@ class Rotation:
                 if not free:
                     return await self._give_back(claim, seen, BUSY_PERSON_SECONDS)
                 return await self._look_and_write(claim, seen, claimed_at)
+        except Overtaken:
+            await self._commit(claim, seen, lambda now: self._settled(now, replaced(_member(now), attempt=0)))
+            return "overtaken"
         except SlackError as error:
             return await self._failed(claim, seen, error)
         except (Unavailable, VaultError) as error:
             log.warning("rotation put off", workspace=claim.workspace, user=claim.user, reason=str(error))
-            return await self._give_back(claim, seen, results.RETRY_SECONDS[0])
+            delay = results.backoff(_member(seen), self._random())
+            await self._commit(claim, seen, lambda now: self._settled(now, _member(now), delay=delay))
+            return "put off"
 
     def _person(self, seen: Snapshot) -> AbstractAsyncContextManager[bool]:
         """In an organisation one person may meet us in several workspaces: there a second lease is theirs."""
@@ -126,7 +140,9 @@ class Rotation:
             return await self._outside(claim, seen, token, profile)
         if verdict is Verdict.DONE:
             assert member.intent is not None
-            return await self._record(claim, seen, token, member.intent.picture, profile)
+            shown = member.intent.picture
+            errand = results.errand_of(member) if _target(member) == shown else None
+            return await self._record(claim, seen, errand, token, shown, profile)
         if member.wish is Wish.CHECK:
             await self._commit(claim, seen, lambda now: self._settled(now, results.looked(_member(now))))
             return "looked"
@@ -149,34 +165,52 @@ class Rotation:
         self, claim: Claim, seen: Snapshot, token: str, profile: Profile, verdict: Verdict, claimed_at: float
     ) -> str:
         member = _member(seen)
-        picture = _target(member)
+        picture, errand = _target(member), results.errand_of(member)
         if picture == OWN_PICTURE and (verdict is Verdict.KEEP_FIRST or member.picture in ("", OWN_PICTURE)):
-            return await self._nothing_to_put_back(claim, seen, token)
+            return await self._nothing_to_put_back(claim, seen, errand, token)
         if verdict is Verdict.KEEP_FIRST:
             own = await self._keep(seen, profile)
             seen = await self._commit(claim, seen, lambda now: _stay(results.kept(_member(now), own)))
-            member = _member(seen)
         content = await self._content(seen, picture)
         if content is None and picture != OWN_PICTURE:
-            await self._commit(
-                claim, seen, lambda now: self._settled(now, replaced(_member(now), next="", intent=None))
-            )
-            return "redressed"
-        granted = await self._regrant(claim, claimed_at)
-        if granted > 0:
-            return await self._give_back(claim, seen, granted)
-        now_ms = self._now_ms()
-        seen = await self._commit(
-            claim,
-            seen,
-            lambda now: _stay(
-                results.intended(_member(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms)
-            ),
-        )
-        if seen.lease is None or seen.lease - self._now_ms() < self._clock.span(CALL_SECONDS) * 1000:
+            return await self._redress(claim, seen, errand)
+        granted_at = await self._regrant(claim, claimed_at)
+        if granted_at > self._clock.now():
+            return await self._give_back(claim, seen, granted_at - self._clock.now())
+        seen = await self._begin(claim, seen, errand, picture, profile)
+        if self._late(granted_at) or self._ends_soon(seen):
             return await self._give_back(claim, seen, 0.0)
         answer = await self._show(token, content)
-        return await self._record(claim, seen, token, picture, answer)
+        return await self._record(claim, seen, errand, token, picture, answer)
+
+    async def _begin(
+        self, claim: Claim, seen: Snapshot, errand: results.Errand, picture: str, profile: Profile
+    ) -> Snapshot:
+        """Write the intent. Raises Overtaken where the member has chosen otherwise."""
+        now_ms = self._now_ms()
+
+        def intent(now: Snapshot) -> Commit:
+            if results.errand_of(_member(now)) != errand:
+                raise Overtaken
+            return _stay(results.intended(_member(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
+
+        return await self._commit(claim, seen, intent)
+
+    def _ends_soon(self, seen: Snapshot) -> bool:
+        """Whether the lease might not outlast a call."""
+        return seen.lease is None or seen.lease - self._now_ms() < self._clock.span(CALL_SECONDS) * 1000
+
+    async def _redress(self, claim: Claim, seen: Snapshot, errand: results.Errand) -> str:
+        """The picture is no longer there: choose another. What was to be undone cannot be."""
+
+        def bare(now: Snapshot) -> Awaitable[Commit]:
+            member = _member(now)
+            if errand.wish is Wish.UNDO:
+                return self._settled(now, replaced(results.fulfilled(member, errand), previous="", intent=None))
+            return self._settled(now, replaced(member, next="", intent=None), delay=REDRESSED_SECONDS)
+
+        await self._commit(claim, seen, bare)
+        return "redressed"
 
     async def _show(self, token: str, content: tuple[bytes, str] | None) -> Profile:
         """Put a photo up, or take ours down for the default one; the profile as it is then."""
@@ -189,30 +223,41 @@ class Rotation:
             return await self._slack.get_profile(token)
         return answer
 
-    async def _record(self, claim: Claim, seen: Snapshot, token: str, picture: str, profile: Profile) -> str:
+    async def _record(  # noqa: PLR0917 - what was shown, to whom and why
+        self,
+        claim: Claim,
+        seen: Snapshot,
+        errand: results.Errand | None,
+        token: str,
+        picture: str,
+        profile: Profile,
+    ) -> str:
         def after(now: Snapshot) -> Member:
             return results.shown(
                 _member(now),
+                errand,
                 picture=picture,
                 hash_=profile.avatar_hash,
                 image_url=profile.image_512 or "",
                 now_ms=self._now_ms(),
             )
 
-        if _member(seen).wish in LEAVING:
+        if errand is not None and errand.wish in LEAVING:
             seen = await self._commit(claim, seen, lambda now: _stay(replaced(after(now), wish=_member(now).wish)))
             return await self._leave(claim, seen, token=token)
-        wish = _member(seen).wish
         await self._commit(claim, seen, lambda now: self._settled(now, after(now)))
-        log.info("photo changed", workspace=claim.workspace, user=claim.user, picture=picture, wish=str(wish))
+        wish = "" if errand is None else str(errand.wish)
+        log.info("photo changed", workspace=claim.workspace, user=claim.user, picture=picture, wish=wish)
         return "changed"
 
-    async def _nothing_to_put_back(self, claim: Claim, seen: Snapshot, token: str) -> str:
+    async def _nothing_to_put_back(self, claim: Claim, seen: Snapshot, errand: results.Errand, token: str) -> str:
         """The photo that Slack shows is the member's own already."""
-        if _member(seen).wish in LEAVING:
+        if errand.wish in LEAVING:
             return await self._leave(claim, seen, token=token)
         await self._commit(
-            claim, seen, lambda now: self._settled(now, replaced(_member(now), wish=Wish.NONE, attempt=0, problem=""))
+            claim,
+            seen,
+            lambda now: self._settled(now, replaced(results.fulfilled(_member(now), errand), problem="")),
         )
         return "own already"
 
@@ -232,22 +277,34 @@ class Rotation:
 
     async def _leave(self, claim: Claim, seen: Snapshot, *, token: str | None) -> str:
         """Revoke, forget what must be forgotten, and let the member go; each step can be repeated."""
-        forget = _member(seen).wish is Wish.FORGET
-        await self._farewell.release(claim.workspace, claim.user, token=token, forget=forget)
+        await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
+        if token is not None:
+            await self._farewell.revoke(claim.workspace, token)
+        epoch = _member(seen).epoch
 
         async def gone(now: Snapshot) -> Commit:
             member = _member(now)
-            return Commit(
-                member=results.left(member, now_ms=self._now_ms()),
-                place=Place.GONE if forget else Place.IDLE,
-                release=self._wardrobe.bits(member.picture, member.next),
-                publish=self._publish(now),
-            )
+            if member.wish not in LEAVING or member.epoch != epoch:
+                return await self._settled(now, replaced(member, attempt=0))
+            if member.wish is Wish.LEAVE:
+                return await self._departure(now, Place.IDLE)
+            if member.own is not None:
+                # Photos go only once nobody can come back to a record that still counts on them.
+                return _stay(replaced(member, own=None))
+            await self._farewell.forget(claim.workspace, claim.user)
+            return await self._departure(now, Place.GONE)
 
-        await self._commit(claim, seen, gone)
-        await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
-        log.info("member left", workspace=claim.workspace, user=claim.user, forget=forget)
+        seen = await self._commit(claim, seen, gone)
+        if _member(seen).wish is Wish.FORGET:
+            seen = await self._commit(claim, seen, gone)
+        log.info("member left", workspace=claim.workspace, user=claim.user)
         return "left"
+
+    async def _departure(self, seen: Snapshot, place: Place) -> Commit:
+        """The commit that lets a member go; with their record, what they wear is free again."""
+        member = results.left(_member(seen), now_ms=self._now_ms())
+        commit = Commit(member=member, place=place, publish=self._publish(seen))
+        return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
 
     async def _keep(self, seen: Snapshot, profile: Profile) -> OwnPhoto:
         """Store the member's own photo before it is first replaced."""
@@ -274,17 +331,22 @@ class Rotation:
         return photo, mime
 
     async def _regrant(self, claim: Claim, claimed_at: float) -> float:
-        """A grant is good for five seconds. After that another one is needed; the seconds to wait for it, or 0."""
+        """When a grant for a photo write was given; later than now where there is none before.
+
+        A grant is good for five seconds. After that another one is needed.
+        """
         if not self._late(claimed_at):
-            return 0.0
+            return claimed_at
         now_ms = self._now_ms()
-        return max(0.0, (await self._members.grant(claim.workspace, "photo", now_ms=now_ms) - now_ms) / 1000)
+        return await self._members.grant(claim.workspace, "photo", now_ms=now_ms) / 1000
 
     async def _failed(self, claim: Claim, seen: Snapshot, error: SlackError) -> str:
+        epoch = _member(seen).epoch
         seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
         member = _member(seen)
-        error = await self._confirmed(seen, error)
-        if results.gives_up_leaving(member, error):
+        if member.epoch == epoch:
+            error = await self._confirmed(seen, error)
+        if member.epoch == epoch and results.gives_up_leaving(member, error):
             return await self._leave(claim, seen, token=None)
         if isinstance(error, PictureRefused):
             log.error("picture refused", workspace=claim.workspace, picture=member.next, code=error.code)
@@ -293,14 +355,17 @@ class Rotation:
             until = self._now_ms() + int(error.retry_after * 1000)
             await self._members.hold(claim.workspace, method, until_ms=until)
         jitter = self._random()
+        if isinstance(error, CredentialDead):
+            await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
 
         async def after(now: Snapshot) -> Commit:
+            if _member(now).epoch != epoch:
+                # They authorised us again meanwhile: what failed was the consent before.
+                return await self._settled(now, replaced(_member(now), attempt=0), delay=results.RETRY_SECONDS[0])
             changed, wait = results.failed(_member(now), error, jitter=jitter, now_ms=self._now_ms())
             return await self._settled(now, changed, delay=wait)
 
-        seen = await self._commit(claim, seen, after)
-        if not _member(seen).credential:
-            await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
+        await self._commit(claim, seen, after)
         log.warning(
             "rotation failed",
             workspace=claim.workspace,
@@ -324,24 +389,20 @@ class Rotation:
         return SlackBusy(method=error.method, code=error.code, retry_after=error.retry_after)
 
     async def _give_back(self, claim: Claim, seen: Snapshot, seconds: float) -> str:
-        """Not started: the member is due again, and the attempt does not count."""
+        """Not started: what the member still wants is due again, and the attempt does not count."""
 
         async def due(now: Snapshot) -> Commit:
             member = replaced(_member(now), attempt=max(0, _member(now).attempt - 1))
-            return Commit(member=member, place=Place.DUE, time_ms=self._now_ms() + int(seconds * 1000))
+            return await self._settled(now, member, delay=max(seconds, 0.001))
 
         await self._commit(claim, seen, due)
         return "given back"
 
     async def _settled(self, seen: Snapshot, member: Member, *, delay: float = 0.0) -> Commit:
-        """The commit that ends the flight, with the next picture chosen."""
+        """The commit that ends the flight, with the next picture chosen; `delay` (s) until another try."""
         now_ms = self._now_ms()
-        until = now_ms + int(delay * 1000) if delay else 0
-        commit = placed(
-            seen, member, now_ms=until or now_ms, publish=self._publish(seen), not_before_ms=until, landed=True
-        )
-        if delay and commit.place is Place.DUE:
-            commit = msgspec.structs.replace(commit, time_ms=until)
+        retry_ms = now_ms + math.ceil(delay * 1000) if delay else 0
+        commit = placed(seen, member, now_ms=now_ms, publish=self._publish(seen), retry_ms=retry_ms, landed=True)
         return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
 
     async def _commit(self, claim: Claim, seen: Snapshot, decide: Decide) -> Snapshot:

@@ -11,8 +11,9 @@ import msgspec.structs
 
 from rotavatar.catalogue import Library, Picture, Reference
 from rotavatar.keys import User, Workspace
+from rotavatar.policy import Policy
 from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot
-from rotavatar.store import Commit
+from rotavatar.store import Commit, Place
 from rotavatar.walk import Walk
 
 
@@ -32,21 +33,26 @@ class Wardrobe:
         """Choose from the catalogue in use of `library`."""
         self.library = library
 
-    @property
-    def packs(self) -> frozenset[str]:
-        """The packs a member may choose by name."""
-        return frozenset(self.library.current.packs)
+    def packs(self, policy: Policy) -> frozenset[str]:
+        """The packs that members may draw from under `policy`."""
+        return frozenset(
+            pack.key
+            for pack in self.library.current.packs.values()
+            if policy.allows_pack(pack.key) and (policy.lifelike or not pack.lifelike)
+        )
 
-    def pack_of(self, member: Member, default: str) -> str:
-        """The pack that the member draws from: their choice, the workspace's default, or the catalogue's."""
-        for pack in (member.pack, default):
-            if pack in self.library.current.packs:
+    def pack_of(self, member: Member, policy: Policy) -> str:
+        """The pack that the member draws from: their choice while policy allows it, the default, or any allowed one."""
+        allowed = self.packs(policy)
+        usual = self.library.current.default_pack.key
+        for pack in (member.pack, policy.default_pack, usual, *sorted(allowed)):
+            if pack in allowed:
                 return pack
-        return self.library.current.default_pack.key
+        return usual
 
-    def choose(self, workspace: Workspace, user: User, member: Member, *, default: str, worn: bytes) -> Chosen | None:
+    def choose(self, workspace: Workspace, user: User, member: Member, *, policy: Policy, worn: bytes) -> Chosen | None:
         """The next picture on the member's way that nobody wears, else the next at all; None while nothing is drawn."""
-        pack = self.pack_of(member, default)
+        pack = self.pack_of(member, policy)
         catalogue = self.library.current
         walk = Walk(key=f"{workspace}:{user}:{pack}".encode(), size=catalogue.packs[pack].size)
         mine = {member.picture, member.next}
@@ -67,24 +73,24 @@ class Wardrobe:
             return None
         return Chosen(reference=str(picture.reference), position=step.after, bit=picture.number, shared=shared)
 
-    def wants_next(self, member: Member, default: str) -> bool:
+    def wants_next(self, member: Member, policy: Policy) -> bool:
         """Whether the promised picture is missing, or of another pack than the member draws from now."""
         if not member.next:
             return True
-        return Reference.parse(member.next).pack != self.pack_of(member, default)
+        return Reference.parse(member.next).pack != self.pack_of(member, policy)
 
     async def dressed(self, seen: Snapshot, commit: Commit, *, worn: Callable[[Workspace], Awaitable[bytes]]) -> Commit:
         """`commit` with the next picture chosen where it is missing, and the bits that this takes and releases."""
         before, after = seen.member or Member(), commit.member
-        default = seen.record.policy.default_pack
+        policy = seen.record.policy
         fresh = set(self.bits(after.picture, after.next)) - set(self.bits(before.picture, before.next))
         take, share = (next(iter(fresh)), True) if fresh else (None, False)
-        if not fresh and after.idle is not Idle.LEFT and self.wants_next(after, default):
-            chosen = self.choose(seen.workspace, seen.user, after, default=default, worn=await worn(seen.workspace))
+        if not fresh and after.idle is not Idle.LEFT and self.wants_next(after, policy):
+            chosen = self.choose(seen.workspace, seen.user, after, policy=policy, worn=await worn(seen.workspace))
             if chosen is not None:
                 after = msgspec.structs.replace(after, next=chosen.reference, position=chosen.position)
                 take, share = chosen.bit, chosen.shared
-        held = set(self.bits(after.picture, after.next))
+        held = set() if commit.place is Place.GONE else set(self.bits(after.picture, after.next))
         release = tuple(bit for bit in self.bits(before.picture, before.next) if bit not in held)
         return msgspec.structs.replace(commit, member=after, take=take, share=share, release=release)
 

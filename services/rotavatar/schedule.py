@@ -47,10 +47,8 @@ def next_due(
         return None
     after = max(now, rotated_at + LEAST_GAP * frequency, paused_until)
     clock = _zone(policy.zone or zone)
-    candidate = (
-        _next_day(frequency // DAY, offset, after, clock) if frequency >= DAY else _next_hour(frequency, offset, after)
-    )
-    return _allowed(candidate, policy=policy, zone=clock, spread=offset * frequency)
+    candidate = _usual(frequency, offset, after, clock)
+    return _allowed(candidate, policy=policy, zone=clock, frequency=frequency, offset=offset)
 
 
 def _next_hour(frequency: int, offset: float, after: float) -> float:
@@ -77,8 +75,11 @@ def _local(day: date, minute: float, zone: ZoneInfo) -> float:
     return naive.replace(tzinfo=zone).astimezone(UTC).timestamp()
 
 
-def _allowed(candidate: float, *, policy: Policy, zone: ZoneInfo, spread: float) -> float:
-    """`candidate`, or this member's place in the next hours in which photos may change."""
+def _allowed(candidate: float, *, policy: Policy, zone: ZoneInfo, frequency: int, offset: float) -> float:
+    """`candidate`, or this member's place in the next hours in which photos may change.
+
+    That place is the member's usual time where one lies in these hours, so that a day's rest moves nothing else.
+    """
     if policy.quiet is None and not policy.working_days:
         return candidate
     start = datetime.fromtimestamp(candidate, zone).date() - timedelta(days=1)
@@ -86,22 +87,39 @@ def _allowed(candidate: float, *, policy: Policy, zone: ZoneInfo, spread: float)
         if opens <= candidate < closes:
             return candidate
         if opens > candidate:
-            return opens + spread % (closes - opens)
+            usual = _usual(frequency, offset, opens, zone)
+            spread = opens + offset * frequency % (closes - opens)
+            return min(spread, usual) if usual < closes else spread
     return candidate
 
 
+def _usual(frequency: int, offset: float, after: float, zone: ZoneInfo) -> float:
+    """The first time after `after` at which this member changes when nothing forbids it."""
+    return (
+        _next_day(frequency // DAY, offset, after, zone) if frequency >= DAY else _next_hour(frequency, offset, after)
+    )
+
+
 def _open_hours(start: date, policy: Policy, zone: ZoneInfo) -> Iterator[tuple[float, float]]:
-    """The stretches in which photos may change, from `start` on for ten days: more than any weekend."""
-    quiet = policy.quiet or Quiet(start=_MINUTES_A_DAY, end=0)
+    """The stretches in which photos may change, from `start` on for ten days: more than any weekend.
+
+    Quiet hours that end when they begin rest at no time.
+    """
+    quiet = policy.quiet
+    if quiet is None or quiet.start == quiet.end:
+        quiet = Quiet(start=_MINUTES_A_DAY, end=0)
     for step in range(10):
         day = start + timedelta(days=step)
         if policy.working_days and day.isoweekday() not in policy.working_days:
             continue
         if quiet.start < quiet.end:  # a rest in the middle of the day
-            yield _local(day, 0, zone), _local(day, quiet.start, zone)
-            yield _local(day, quiet.end, zone), _local(day, _MINUTES_A_DAY, zone)
+            stretches = ((0, quiet.start), (quiet.end, _MINUTES_A_DAY))
         else:
-            yield _local(day, quiet.end, zone), _local(day, quiet.start, zone)
+            stretches = ((quiet.end, quiet.start),)
+        for first, last in stretches:
+            opens, closes = _local(day, first, zone), _local(day, last, zone)
+            if opens < closes:  # the clocks may skip all of it
+                yield opens, closes
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from rotavatar.apps import AppRegistry
 from rotavatar.clock import Clock
 from rotavatar.configuration import Secret
 from rotavatar.credentials import Credential, open_credential, seal_credential
-from rotavatar.errors import CredentialDead, SlackError
+from rotavatar.errors import CredentialDead, SlackBusy, SlackError
 from rotavatar.keys import Workspace
 from rotavatar.records import Member, Snapshot, WorkspaceRecord
 from rotavatar.slack import SlackClient
@@ -29,9 +29,14 @@ REFRESH_SECONDS: Final = 2 * 3600
 """Refreshed when less than this remains of the 12 hours."""
 
 LEASE_SECONDS: Final = 30.0
+REFRESH: Final = "oauth.v2.access"
 SUBJECT_OF_BOT: Final = "bot"
-Recorded = Callable[[bytes, int], Awaitable[bool]]
-"""Stores a credential (sealed; empty leaves the old one) and the time (ms) of an open refresh; False when overtaken."""
+Recorded = Callable[[bytes, bytes, int], Awaitable[bool]]
+"""Stores, in place of a credential, another one (both sealed) and the time (ms) of an open refresh.
+
+False when the record changed at the same time: try again. Raises SlackBusy where that credential is no longer the
+stored one, because somebody consented anew or took it back: what was renewed must not take its place.
+"""
 
 
 class Tokens:
@@ -71,8 +76,8 @@ class Tokens:
             again = await self._members.snapshot(seen.workspace, seen.user)
             return (again.member.credential, again.record.app) if again and again.member else (b"", "")
 
-        async def record(blob: bytes, refresh_at: int) -> bool:
-            return await self._record_member(seen, blob, refresh_at)
+        async def record(before: bytes, after: bytes, refresh_at: int) -> bool:
+            return await self._record_member(seen, before, after, refresh_at)
 
         return await self._renewed(seen.workspace, seen.user, owner, read=read, record=record)
 
@@ -89,8 +94,8 @@ class Tokens:
             again = await self._workspaces.read(workspace)
             return (again.credential, again.app) if again else (b"", "")
 
-        async def store(blob: bytes, refresh_at: int) -> bool:
-            return await self._record_bot(workspace, blob, refresh_at)
+        async def store(before: bytes, after: bytes, refresh_at: int) -> bool:
+            return await self._record_bot(workspace, before, after, refresh_at)
 
         return await self._renewed(workspace, SUBJECT_OF_BOT, owner, read=read, record=store)
 
@@ -114,10 +119,10 @@ class Tokens:
             if not self._expires_soon(credential):
                 return credential.access_token.reveal()
             if not ours:
-                return self._remaining(credential)
-            if not await record(b"", int(self._clock.now() * 1000)):
-                return self._remaining(credential)
+                return self._remaining(credential, _busy("refresh_under_way"))
             try:
+                if not await record(blob, blob, int(self._clock.now() * 1000)):
+                    return self._remaining(credential, _busy("refresh_overtaken"))
                 renewed = await self._refresh(credential, app_id)
             except CredentialDead as error:
                 log.warning("token not refreshed", workspace=workspace, user=subject, code=error.code)
@@ -125,7 +130,8 @@ class Tokens:
             except SlackError as error:
                 log.warning("token not refreshed", workspace=workspace, user=subject, code=error.code)
                 return self._remaining(credential, error)
-            while not await record(seal_credential(self._vault, renewed, owner), 0):
+            sealed = seal_credential(self._vault, renewed, owner)
+            while not await record(blob, sealed, 0):
                 # Overtaken by a click: the new pair must be stored all the same, the old one is spent.
                 pass
             log.info("token refreshed", workspace=workspace, user=subject)
@@ -133,8 +139,10 @@ class Tokens:
 
     async def _refresh(self, credential: Credential, app_id: str) -> Credential:
         app = self._apps.get(app_id)
-        if credential.refresh_token is None or app is None:
-            raise CredentialDead(method="oauth.v2.access", code="no_refresh_token")
+        if app is None:
+            raise _busy("app_unknown")
+        if credential.refresh_token is None:
+            raise CredentialDead(method=REFRESH, code="no_refresh_token")
         answer = await self._slack.refresh_token(
             client_id=app.client_id,
             client_secret=app.client_secret.reveal(),
@@ -154,21 +162,24 @@ class Tokens:
             return credential.access_token.reveal()
         if error is not None:
             raise error
-        raise CredentialDead(method="oauth.v2.access", code="refresh_refused")
+        raise CredentialDead(method=REFRESH, code="refresh_refused")
 
-    async def _record_member(self, seen: Snapshot, blob: bytes, refresh_at: int) -> bool:
+    async def _record_member(self, seen: Snapshot, before: bytes, after: bytes, refresh_at: int) -> bool:
         again = await self._members.snapshot(seen.workspace, seen.user)
-        if again is None or again.member is None:
-            raise CredentialDead(method="vault", code="member_gone")
-        member: Member = msgspec.structs.replace(
-            again.member, credential=blob or again.member.credential, refresh_at=refresh_at
-        )
+        if again is None or again.member is None or again.member.credential != before:
+            raise _busy("credential_replaced")
+        member: Member = msgspec.structs.replace(again.member, credential=after, refresh_at=refresh_at)
         change = Commit(member=member, place=Place.STAY)
         return await self._members.commit(again, change) is Outcome.OK
 
-    async def _record_bot(self, workspace: Workspace, blob: bytes, refresh_at: int) -> bool:
+    async def _record_bot(self, workspace: Workspace, before: bytes, after: bytes, refresh_at: int) -> bool:
         again = await self._workspaces.read(workspace)
-        if again is None:
-            raise CredentialDead(method="vault", code="workspace_gone")
-        record = msgspec.structs.replace(again, credential=blob or again.credential, refresh_at=refresh_at)
+        if again is None or again.credential != before:
+            raise _busy("credential_replaced")
+        record = msgspec.structs.replace(again, credential=after, refresh_at=refresh_at)
         return await self._workspaces.commit(workspace, again, record) is Outcome.OK
+
+
+def _busy(code: str) -> SlackBusy:
+    """It is not the token's fault that it cannot be renewed now."""
+    return SlackBusy(method=REFRESH, code=code)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec.structs
 import pytest
 
 from rotavatar import keys
@@ -10,7 +11,7 @@ from rotavatar.clock import RedisClock
 from rotavatar.consumer import Consumer
 from rotavatar.keys import User, Workspace
 from rotavatar.messages import FrequencyChosen, Job, Joined, PublishAsked, ShuffleAsked, decode
-from rotavatar.records import Idle, Member, WorkspaceRecord
+from rotavatar.records import Idle, Member, Status, WorkspaceRecord
 from rotavatar.redis import Redis
 from rotavatar.store import Commit, JobStore, MemberStore, Outcome, Place, PublishStore, WorkspaceStore
 from rotavatar.store.jobs import Entry
@@ -182,7 +183,14 @@ async def test_purging_leaves_no_key(redis: Redis) -> None:
     await install(redis, "U1", "U2")
     await place_due(redis, "U1", NOW)
     store = MemberStore(redis)
-    await store.wipe(W, [User("U1"), User("U2")], reason=Idle.RECONNECT)
+    assert await store.wipe(W, [User("U1")], reason=Idle.RECONNECT, now_ms=NOW) == []
+    seen = await store.snapshot(W, User("U1"))
+    assert seen is not None and seen.member is not None
+    assert seen.member.credential, "a workspace that is installed keeps its credentials"
+    workspaces = WorkspaceStore(redis)
+    gone = msgspec.structs.replace(seen.record, status=Status.UNINSTALLED)
+    assert await workspaces.commit(W, seen.record, gone) is Outcome.OK
+    await store.wipe(W, [User("U1"), User("U2")], reason=Idle.RECONNECT, now_ms=NOW)
     seen = await store.snapshot(W, User("U1"))
     assert seen is not None and seen.member is not None
     assert (seen.member.credential, seen.due, seen.member.idle) == (b"", None, Idle.RECONNECT)

@@ -213,12 +213,17 @@ class MemberStore:
         rank = await self._redis.execute(partition, "ZRANK", keys.due(workspace), user)
         return int(overdue), int(rank or 0)
 
-    async def wipe(self, workspace: Workspace, users: Sequence[User], *, reason: str) -> None:
-        """Destroy the credentials of `users`; they wait as `reason` from now on."""
+    async def wipe(self, workspace: Workspace, users: Sequence[User], *, reason: str, now_ms: int) -> list[User]:
+        """Destroy the credentials of `users` of an uninstalled workspace; they wait as `reason` from now on.
+
+        Returns those who had asked to be forgotten, which is still to be done. Nothing is done where the workspace
+        has been installed again.
+        """
         partition = keys.partition_of(workspace)
-        await self._redis.run(
-            partition, "wipe", [keys.workspace(workspace)], [keys.tag(partition), workspace, reason, *users]
+        leaving = await self._redis.run(
+            partition, "wipe", [keys.workspace(workspace)], [keys.tag(partition), workspace, reason, now_ms, *users]
         )
+        return [User(user.decode()) for user in leaving]
 
     async def purge(self, workspace: Workspace, users: Sequence[User], *, epoch: int) -> int:
         """Remove `users`, and with the last of them the workspace. Returns how many are left, -1 if epoch changed."""

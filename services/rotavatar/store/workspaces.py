@@ -80,7 +80,7 @@ class WorkspaceStore:
             args.append(2 * len(put))
             for pair in put.items():
                 args.extend(pair)
-        args += [encode(joined), encode(publish)]
+        args += [encode(joined), encode(publish), IN_FLIGHT, DEFAULT_LIMITS]
         names = [keys.workspace(workspace), keys.member(workspace, user)]
         await self._redis.run(partition, "install", names, args)
 
@@ -97,10 +97,14 @@ class WorkspaceStore:
             partition, "ZADD", keys.chores(partition), *mode, at_ms, f"{chore.kind}:{chore.workspace}"
         )
 
-    async def drop(self, chore: Chore) -> None:
-        """The chore is done."""
+    async def end_step(self, chore: Chore, *, lease_end_ms: int, again_ms: int | None) -> None:
+        """The step that was claimed until `lease_end_ms` is over: go on at `again_ms`, or (None) the chore is done.
+
+        A plan that somebody made during the step stays, where it is the earlier one.
+        """
         partition = keys.partition_of(chore.workspace)
-        await self._redis.execute(partition, "ZREM", keys.chores(partition), f"{chore.kind}:{chore.workspace}")
+        args = [f"{chore.kind}:{chore.workspace}", lease_end_ms, "" if again_ms is None else again_ms]
+        await self._redis.run(partition, "end_chore", [keys.chores(partition)], args)
 
     async def drop_all(self, workspace: Workspace) -> None:
         """Every chore of a workspace that is no more is done."""

@@ -2,8 +2,9 @@
 -- Store what an installation brought, and the jobs that follow from it, in one step.
 -- KEYS[1] workspace hash, KEYS[2] member hash
 -- ARGV    prefix, workspace, member, count of workspace fields, those fields and values,
---         count of member fields, those fields and values, schedule job, publish job
+--         count of member fields, those fields and values, schedule job, publish job, in-flight cap, default limits
 -- A credential that is older than the stored one changes nothing: 'ca' is Slack's time of its answer.
+-- include: rotation
 local prefix, w, user, at = ARGV[1], ARGV[2], ARGV[3], 4
 
 local function list()
@@ -24,10 +25,18 @@ local function store(key, values)
 end
 
 local workspace, member = list(), list()
-if store(KEYS[1], workspace) then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra') end
+if store(KEYS[1], workspace) then
+  redis.call('HDEL', KEYS[1], 's', 'sa', 'ra')
+  -- Members who were due when the app was taken away are so still.
+  local limits = limits_of(redis.call('HGET', KEYS[1], 'lim'), ARGV[at + 3])
+  rescore(prefix .. 'ready', prefix, w, false, pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
+end
 redis.call('SADD', prefix .. 'workspaces', w)
+local new = redis.call('EXISTS', KEYS[2]) == 0
 if store(KEYS[2], member) then
-  redis.call('HDEL', KEYS[2], 'ra')
+  -- What was wished under an earlier consent is not done under this one. Until the job is done, new members are off.
+  redis.call('HDEL', KEYS[2], 'ra', 'w')
+  if new then redis.call('HSET', KEYS[2], 'i', 'off') end
   redis.call('SADD', prefix .. 'members:' .. w, user)
   redis.call('XADD', prefix .. 'jobs:schedule', '*', 'j', ARGV[at])
 end

@@ -54,7 +54,7 @@ def event(kind: str = "app_home_opened", **inner: Any) -> dict[str, Any]:
     return {name: value for name, value in (whole | envelope).items() if value is not None}
 
 
-def home_opened(user: str = USER, **more: Any) -> dict[str, Any]:
+def home_opened(user: str | None = USER, **more: Any) -> dict[str, Any]:
     return event(user=user, channel="D1", tab="home", **more)
 
 
@@ -92,7 +92,7 @@ def form(payload: Any) -> bytes:
     return urlencode({"payload": json.dumps(payload)}).encode()
 
 
-def command(text: str = "", **more: Any) -> bytes:
+def command(text: str | None = "", **more: Any) -> bytes:
     fields = {
         "token": "t",
         "team_id": TEAM,

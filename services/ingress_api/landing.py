@@ -29,7 +29,7 @@ PRIVACY: Final = (
     ),
     "Your own photo is kept before it is first replaced, and shown to nobody.",
     (
-        "When you leave, the key is destroyed at once; everything else goes after the retention, or right then with "
+        "When you leave, the key is destroyed at once; everything else goes a few weeks later, or right then with "
         "“Leave and forget”."
     ),
 )
@@ -106,10 +106,12 @@ def _scopes(whose: str, asked: Mapping[str, str]) -> str:
 
 def _credits(catalogue: Catalogue) -> str:
     """Who drew the art; the licences ask for it."""
-    shown = {catalogue.packs[key].credit for key in _open_packs(catalogue)}
-    names = ", ".join(
-        f"{escape(credit.title)} by {escape(credit.creator)}"
-        f' (<a href="{escape(credit.licence_url)}">{escape(credit.licence)}</a>)'
-        for credit in sorted(shown, key=lambda credit: credit.title)
+    titles: dict[tuple[str, str, str], set[str]] = {}
+    for key in _open_packs(catalogue):
+        credit = catalogue.packs[key].credit
+        titles.setdefault((credit.creator, credit.licence, credit.licence_url), set()).add(credit.title)
+    return "".join(
+        f"<p>Art: {escape(', '.join(sorted(named)))} by {escape(creator)},"
+        f' <a href="{escape(address)}">{escape(licence)}</a>.</p>'
+        for (creator, licence, address), named in sorted(titles.items())
     )
-    return f"<p>Art: {names}.</p>" if names else ""

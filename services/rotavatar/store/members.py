@@ -209,8 +209,10 @@ class MemberStore:
     async def queue_ahead(self, workspace: Workspace, user: User, *, now_ms: int) -> tuple[int, int]:
         """How many members of the workspace are overdue, and how many are due before this one."""
         partition = keys.partition_of(workspace)
-        overdue = await self._redis.execute(partition, "ZCOUNT", keys.due(workspace), "-inf", now_ms)
-        rank = await self._redis.execute(partition, "ZRANK", keys.due(workspace), user)
+        overdue, rank = await asyncio.gather(
+            self._redis.execute(partition, "ZCOUNT", keys.due(workspace), "-inf", now_ms),
+            self._redis.execute(partition, "ZRANK", keys.due(workspace), user),
+        )
         return int(overdue), int(rank or 0)
 
     async def wipe(self, workspace: Workspace, users: Sequence[User], *, reason: str, now_ms: int) -> list[User]:

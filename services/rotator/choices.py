@@ -142,11 +142,7 @@ def _leave(member: Member, choice: LeaveAsked) -> Member | None:
 
     *Forget* may follow a *leave* that is not finished, never the reverse. Only a new consent is stronger.
     """
-    if (
-        choice.at <= member.credential_at
-        or member.wish is Wish.FORGET
-        or (member.wish in LEAVING and not choice.forget)
-    ):
-        return None
     wish = Wish.FORGET if choice.forget else Wish.LEAVE
+    if choice.at <= member.credential_at or member.wish in {Wish.FORGET, wish}:
+        return None
     return replaced(member, wish=wish, wish_at=max(choice.at, member.wish_at), attempt=0, idle=Idle.NO)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec.structs
 import structlog
 
 from rotator.choices import Choice, applied
@@ -125,10 +126,11 @@ class Jobs:
                 return False
             if not zone and not seen.member.zone:
                 zone = await self._zone(job.workspace, job.user, seen)
-            member = joined(
-                seen.member, policy=seen.record.policy, zone=zone or "UTC", at=job.at, now_ms=self._now_ms()
-            )
-            change = placed(seen, member, now_ms=self._now_ms(), publish=_look(job))
+            policy, now_ms = seen.record.policy, self._now_ms()
+            member = joined(seen.member, policy=policy, zone=zone or "UTC", at=job.at, now_ms=now_ms)
+            # A due time of before may have been that of a wish which the new consent has undone.
+            anew = msgspec.structs.replace(seen, due=None)
+            change = placed(anew, member, now_ms=now_ms, publish=_look(job))
             change = await self._wardrobe.dressed(seen, change, worn=self._members.worn)
             if await self._members.commit(seen, change, ack=ack) is Outcome.OK:
                 log.info("member joined", workspace=job.workspace, user=job.user, trace=job.trace)

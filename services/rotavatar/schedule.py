@@ -113,9 +113,9 @@ def _open_hours(start: date, policy: Policy, zone: ZoneInfo) -> Iterator[tuple[f
         if policy.working_days and day.isoweekday() not in policy.working_days:
             continue
         if quiet.start < quiet.end:  # a rest in the middle of the day
-            stretches = ((0, quiet.start), (quiet.end, _MINUTES_A_DAY))
+            stretches = [(0, quiet.start), (quiet.end, _MINUTES_A_DAY)]
         else:
-            stretches = ((quiet.end, quiet.start),)
+            stretches = [(quiet.end, quiet.start)]
         for first, last in stretches:
             opens, closes = _local(day, first, zone), _local(day, last, zone)
             if opens < closes:  # the clocks may skip all of it

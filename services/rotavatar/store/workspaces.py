@@ -103,7 +103,11 @@ class WorkspaceStore:
         A plan that somebody made during the step stays, where it is the earlier one.
         """
         partition = keys.partition_of(chore.workspace)
-        args = [f"{chore.kind}:{chore.workspace}", lease_end_ms, "" if again_ms is None else again_ms]
+        args: list[str | bytes | int | float] = [
+            f"{chore.kind}:{chore.workspace}",
+            lease_end_ms,
+            "" if again_ms is None else again_ms,
+        ]
         await self._redis.run(partition, "end_chore", [keys.chores(partition)], args)
 
     async def drop_all(self, workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ release = version = _PROJECT["version"]
 extensions = ["myst_parser"]
 nitpicky = True
 
-# The pages read the same on a forge: headings are link targets, and diagrams are SVG files. No script comes from the web.
+# The pages read the same on a forge: headings are link targets, diagrams are SVG files. No script comes from the web.
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
 

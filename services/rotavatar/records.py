@@ -84,66 +84,98 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     version: int = 0
+    """Counts the changes: a result computed from an older one is refused."""
     epoch: int = 0
+    """Counts the consents of this member."""
     fence: int = 0
+    """The version at the last claim, by which its worker knows that the claim is still its own."""
     attempt: int = 0
+    """Claims since the last success; the wait before a retry grows with it."""
     credential: bytes = b""
+    """The sealed user token; absent after leaving, a revocation or the death of the token."""
     credential_at: int = 0
+    """The `Date` of Slack's OAuth answer: a revocation that is older means another credential."""
     refresh_at: int = 0
     """When a refresh of the token was begun and not yet recorded."""
     idle: Idle = Idle.NO
+    """Why the member waits for no due time; absent while due or in flight."""
     frequency: int = 0
+    """Seconds between changes; 0 is off."""
     frequency_at: int = 0
+    """When it was chosen."""
     pack: str = ""
+    """The pack to draw from; empty: the workspace's default."""
     pack_at: int = 0
+    """When it was chosen."""
     paused: bool = False
+    """Whether the member paused."""
     paused_until: int = 0
     """Epoch seconds; 0 while paused means until told otherwise."""
     pause_at: int = 0
+    """When they last paused, resumed, or answered for a photo changed outside."""
     wish: Wish = Wish.NONE
+    """What the next photo write is for; absent: the schedule."""
     wish_at: int = 0
+    """When it was asked for."""
     picture: str = ""
     """What we last set: a reference, `own`, or empty before the first change."""
     previous: str = ""
     """What *Undo* brings back."""
     next: str = ""
+    """The picture that the Home tab previews and that the next rotation uses."""
     position: int = 0
     """How far the member has walked through the pack."""
     rotated_at: int = 0
+    """When we last set a photo."""
     our_hash: str = ""
     """Slack's avatar hash of the photo that we last set."""
     image_url: str = ""
     """Slack's `image_512` of its last answer."""
     own: OwnPhoto | None = None
+    """The member's own photo; absent until it is first replaced."""
     outside_hash: str = ""
     """The photo that was set outside and that we asked about."""
     intent: Intent | None = None
+    """A photo write that was begun and is not known to have ended."""
     problem: str = ""
     """Key of the sentence that the Home tab shows about the last failure."""
     zone: str = ""
     """The member's IANA zone, as Slack told it when they joined."""
     joined_at: int = 0
+    """When they first joined."""
     left_at: int = 0
+    """When they left or lost their token: the retention counts from here."""
 
 
 class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One workspace's record."""
 
     version: int = 0
+    """Counts the changes: a result computed from an older one is refused."""
     epoch: int = 0
+    """Counts the installations: what was decided under another one is dropped."""
     status: Status = Status.ACTIVE
+    """How it stands; absent: active. Nothing rotates while it is anything else."""
     status_at: int = 0
+    """When that began, or when Slack said so."""
     app: str = ""
+    """Id of the Slack app that is installed."""
     name: str = ""
+    """What the workspace is called."""
     enterprise: str = ""
     """The organisation that the team belongs to, if any."""
     org: bool = False
     """Whether this is an org-wide install; then the workspace key is the enterprise id."""
     credential: bytes = b""
+    """The sealed bot token; absent after an uninstallation, a revocation or its death."""
     credential_at: int = 0
+    """The `Date` of Slack's OAuth answer."""
     refresh_at: int = 0
+    """When a refresh of the token was begun and not yet recorded."""
     bot_user: str = ""
+    """The app's own user id."""
     policy: Policy = Policy()
+    """What the operator allows: `rotavatar.policy.Policy` as JSON."""
     limits: str = ""
     """`policy.limits` as the scripts read it; empty means the defaults."""
     declared: bool = False

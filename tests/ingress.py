@@ -200,8 +200,8 @@ class Ingress:
         return code
 
 
-def start_ingress(variables: dict[str, str], *, port: int = 0, seconds: float = 30) -> Ingress:
-    """Start `python -m ingress_api` and wait until it serves. Raises RuntimeError with its output if it does not."""
+def start_ingress(variables: dict[str, str], *, port: int = 0, seconds: float = 60, event: str = "serving") -> Ingress:
+    """Start `python -m ingress_api` and wait until it logs `event`. Raises RuntimeError with its output."""
     port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROTAVATAR_")}
     process = subprocess.Popen(
@@ -223,8 +223,8 @@ def start_ingress(variables: dict[str, str], *, port: int = 0, seconds: float = 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         for line in output:
-            if '"event": "serving"' in line:
-                return Ingress(process, port, json.loads(line)["metrics_port"], output, reader)
+            if f'"event": "{event}"' in line:
+                return Ingress(process, port, json.loads(line).get("metrics_port", 0), output, reader)
         time.sleep(0.02)
     process.kill()
     process.wait()

@@ -72,6 +72,11 @@ class Load:
                 else:
                     await asyncio.sleep(0.02)
 
+    async def once(self, number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        with closing(writer):
+            self.statuses[await self._post(reader, writer, json.dumps(at.home_opened(f"U{number}")).encode())] += 1
+
     async def _post(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> int:
         lines = "".join(f"{name}: {value}\r\n" for name, value in signed(body).items())
         head = f"POST /slack/events HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
@@ -153,16 +158,15 @@ def test_a_full_redis_refuses_and_the_ack_is_a_503(ingress: Ingress, server: Ser
 
 
 async def test_a_crowd_at_a_frozen_redis_is_bounded_and_told_to_come_again(ingress: Ingress, server: Server) -> None:
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=700), timeout=20) as client:
-        server.pause()
-        try:
-            answers = await asyncio.gather(
-                *(client.post(f"{ingress.url}/slack/events", content=BODY, headers=signed(BODY)) for _ in range(700))
-            )
-        finally:
-            server.resume()
+    crowd = Load(ingress.port, going=False)
+    server.pause()
+    try:
+        await asyncio.gather(*(crowd.once(n) for n in range(700)))
+    finally:
+        server.resume()
+    assert set(crowd.statuses) == {503}
+    async with httpx.AsyncClient() as client:
         metrics = (await client.get(f"{ingress.metrics_url}/metrics")).text
-    assert {answer.status_code for answer in answers} == {503}
     assert 'rotavatar_ingress_requests_total{outcome="shed",reason="busy",route="events"}' in metrics
 
 
@@ -184,5 +188,11 @@ async def test_a_stop_finishes_what_was_begun_and_takes_nothing_new(ingress: Ing
 def test_ingress_waits_for_a_redis_that_is_not_there_yet(server: Server, catalogue: Path) -> None:
     server.stop()
     variables = at.environment(redis_url=server.url, catalogue=catalogue)
-    with pytest.raises(RuntimeError, match="waiting for redis"):
-        at.start_ingress(variables, seconds=3)
+    waiting = at.start_ingress(variables, event="waiting for redis")
+    server.start()
+    deadline = time.monotonic() + 30
+    while not any(line["event"] == "serving" for line in waiting.logs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert post(waiting)[0].status_code == 200
+    assert waiting.stop() == 0

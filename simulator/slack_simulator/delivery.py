@@ -228,6 +228,8 @@ class Delivery:
             task.result()
 
     async def _pause(self, seconds: float) -> None:
+        if not seconds:
+            return
         self._count(-1)
         try:
             await self._timing.sleep(seconds)

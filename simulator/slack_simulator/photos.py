@@ -144,8 +144,6 @@ class PhotoRoom:
         return self._shelf.get(photo.digest)
 
     def _examine(self, content: bytes) -> tuple[str, int, int]:
-        if not content:
-            raise SlackError("bad_image")
         kind, width, height, frames = _decoded(content)
         if kind not in EXTENSIONS:
             raise SlackError("bad_image")

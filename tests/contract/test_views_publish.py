@@ -308,6 +308,17 @@ class TestPictures:
         receiver.answering = answering
         assert (await member.publish(self.view(f"{receiver.url}/a")))["ok"]
 
+    async def test_a_hash_is_compared_again_once_the_pictures_are_there(self, receiver: Receiver, member: Target):
+        async def answering(_received):
+            await asyncio.sleep(0.1)
+            return Response(picture(), media_type="image/png")
+
+        receiver.answering = answering
+        known = (await member.publish(text_view()))["view"]["hash"]
+        view = self.view(f"{receiver.url}/a.png")
+        answers = await asyncio.gather(*(member.publish(view, hash=known) for _ in range(3)))
+        assert sorted(answer.get("error", "ok") for answer in answers) == ["hash_conflict", "hash_conflict", "ok"]
+
     async def test_nobody_listens(self, member: Target):
         refused = await member.publish(self.view("http://127.0.0.1:1/a.png"))
         assert "downloading image failed" in refused["response_metadata"]["messages"][1]

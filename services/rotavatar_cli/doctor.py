@@ -70,38 +70,34 @@ def doctor(
 
 
 async def _all(environment: Environment, *, outside: bool) -> list[Finding]:
-    looks = [_settings(environment), _redis(environment), _vault(environment), _photos(environment)]
-    looks += [_catalogue(environment), _slack(environment)]
-    if outside:
-        looks.append(_public(environment))
-    found = []
-    for subject, looking in zip(
-        ("settings", "redis", "vault", "photos", "catalogue", "slack", "public"), looks, strict=False
-    ):
+    problems = _problems(environment)
+    found = [Finding("settings", "fault", problem) for problem in problems]
+    if not problems:
+        found.append(Finding("settings", "ok", "complete for every process"))
+    looks = {"redis": _redis, "vault": _vault, "photos": _photos, "catalogue": _catalogue, "slack": _slack}
+    for subject, looking in (looks | ({"public": _public} if outside else {})).items():
         try:
-            found += [Finding(subject, state, sentence) async for state, sentence in looking]
+            found += [Finding(subject, state, sentence) async for state, sentence in looking(environment)]
         except ConfigurationError as error:
-            if subject == "settings" or "must be" not in str(error):
+            if not set(str(error).splitlines()) <= set(problems):
                 found.append(Finding(subject, "fault", str(error)))
         except RotavatarError as error:
-            found.append(Finding(subject, "fault", f"{error}."))
+            found.append(Finding(subject, "fault", str(error)))
     return found
 
 
 Said = AsyncIterator[tuple[str, str]]
 
 
-async def _settings(environment: Environment) -> Said:
+def _problems(environment: Environment) -> list[str]:
+    """What is missing or wrong in the settings of any process, a sentence each."""
     problems: dict[str, None] = {}
     for kind in PROCESSES.values():
         try:
             environment.load(kind)
         except ConfigurationError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
-    for problem in problems:
-        yield "fault", problem
-    if not problems:
-        yield "ok", "complete for every process"
+    return list(problems)
 
 
 async def _redis(environment: Environment) -> Said:

@@ -1,6 +1,7 @@
 """The command `rotavatar`."""
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from typing import Annotated, Final
 
@@ -68,10 +69,10 @@ def main() -> None:
     sys.exit(run())
 
 
-def run() -> int:
-    """Run the command line and return its exit code."""
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (by default that of the process) and return its exit code."""
     try:
-        app()
+        app(arguments, prog_name=app.info.name)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else DONE
     except ConfigurationError as error:

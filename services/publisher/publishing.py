@@ -96,23 +96,22 @@ class Publisher:
 
     async def _failed(self, tab: Tab, reading: Reading, error: SlackError, *, form: Form, pictures: bool) -> Result:
         result = result_of(error, form=form, pictures=pictures)
-        if result.dead and error.code == "invalid_auth" and await self._lives(tab, reading.record):
-            # It can be an address list of the organisation: the credential is sound.
-            result = Result(outcome="forbidden")
+        if result.dead and error.code == "invalid_auth":
+            result = await self._confirmed(tab, reading.record, result)
         self._log(tab, error, result)
         if result.dead:
             await self._bury_credential(tab.workspace, reading.record)
         return result
 
-    async def _lives(self, tab: Tab, record: WorkspaceRecord) -> bool:
-        """Whether auth.test does not agree that the token is dead."""
+    async def _confirmed(self, tab: Tab, record: WorkspaceRecord, death: Result) -> Result:
+        """`death` where auth.test agrees; an organisation's address list answers invalid_auth to sound tokens too."""
         try:
             await self._slack.auth_test(await self._bot_token(tab.workspace, record))
         except CredentialDead:
-            return False
-        except SlackError:
-            return True
-        return True
+            return death
+        except SlackError as doubt:
+            return result_of(doubt, form=Form.NOTICE, pictures=False)
+        return Result(outcome="forbidden")
 
     async def _bury_credential(self, workspace: Workspace, seen: WorkspaceRecord) -> None:
         """Destroy the bot's credential, unless another one has come meanwhile."""

@@ -16,10 +16,10 @@ from rotavatar import keys
 from rotavatar.catalogue import Library
 from rotavatar.configuration import Secret
 from rotavatar.credentials import Credential, seal_credential
-from rotavatar.errors import CredentialDead
+from rotavatar.errors import CredentialDead, SlackBusy
 from rotavatar.keyring import KeyRing, generate_key
 from rotavatar.keys import User, Workspace
-from rotavatar.messages import PublishAsked
+from rotavatar.messages import PublishAsked, ShuffleAsked, encode
 from rotavatar.policy import HOUR
 from rotavatar.records import Idle, Member, WorkspaceRecord
 from rotavatar.slack import Identity, PublishedView, SlackAddresses, SlackClient
@@ -294,3 +294,29 @@ async def test_a_crash_of_ours_ends_that_publish_and_no_other(it: Stage, monkeyp
     await asyncio.sleep(0.2)
     await it.ask(other)
     await it.shows(other, SETTLED)
+
+
+async def test_a_job_of_another_kind_is_buried_and_the_others_are_done(it: Stage) -> None:
+    user = await settled(it)
+    stray = encode(ShuffleAsked(workspace=W, user=User(user), at=1, trace="t"))
+    await it.redis.execute(P, "XADD", keys.publish_jobs(P), "*", "j", stray)
+    await it.ask(user)
+    await it.shows(user, SETTLED)
+    (letter,) = await it.jobs.dead_letters(P)
+    assert (letter.body, letter.reason) == (stray, "no publish job")
+
+
+async def test_slack_away_at_the_look_whether_a_token_lives_kills_no_credential(it: Stage) -> None:
+    user = await settled(it)
+    now = int(it.clock.now() * 1000)
+    async with Away(it, agrees=True) as slack:
+        assert await by_hand(it, slack).publish(Tab(W, User(user), now), claimed_ms=now) is not None
+    record = await it.workspaces.read(W)
+    assert record is not None and record.credential
+
+
+class Away(Doubtful):
+    """Slack says invalid_auth to a publish, and nothing to the question after it."""
+
+    async def auth_test(self, token: str) -> Identity:
+        raise SlackBusy(method="auth.test", code="timeout")

@@ -100,7 +100,10 @@ async def target() -> AsyncIterator[Target]:
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             yield Target(client=client, bot_token=bot, user_token=user, user=person, simulator=None)
         return
-    async with Simulator(APP, rng=random.Random(7)) as simulator, httpx.AsyncClient(base_url=simulator.url) as client:
+    async with (
+        Simulator(APP, rng=random.Random(7)) as simulator,
+        httpx.AsyncClient(base_url=simulator.url, timeout=30) as client,
+    ):
         yield member_of(simulator, client)
 
 
@@ -121,7 +124,7 @@ def member_of(simulator: Simulator, client: httpx.AsyncClient, team: str = "") -
 @pytest.fixture
 async def member(sim: Simulator) -> AsyncIterator[Target]:
     """A connected member of the simulator `sim`."""
-    async with httpx.AsyncClient(base_url=sim.url) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         yield member_of(sim, client)
 
 

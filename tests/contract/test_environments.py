@@ -22,7 +22,7 @@ from tests.servers import Server
 
 
 async def test_two_environments_know_nothing_of_each_other(member: Target):
-    async with Simulator(APP) as other, httpx.AsyncClient(base_url=other.url) as client:
+    async with Simulator(APP) as other, httpx.AsyncClient(base_url=other.url, timeout=30) as client:
         answer = await client.post("/api/auth.test", headers={"Authorization": f"Bearer {member.user_token}"})
         assert answer.json()["error"] == "invalid_auth"
         assert other.url != member.simulator.url
@@ -40,12 +40,12 @@ async def test_addresses_begin_with_the_public_one():
 
 async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
     file = tmp_path / "slack.json"
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         member = member_of(sim, client)
         team = next(iter(sim.slack.world.workspaces))
         avatar_hash = (await member.set_photo(picture()))["profile"]["avatar_hash"]
         view_hash = (await member.publish(text_view("kept")))["view"]["hash"]
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         headers = {"Authorization": f"Bearer {member.user_token}"}
         profile = (await client.post("/api/users.profile.get", headers=headers)).json()["profile"]
         assert profile["avatar_hash"] == avatar_hash
@@ -58,7 +58,7 @@ async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
 
 async def test_photos_that_nobody_wears_are_swept_at_the_start(tmp_path):
     file = tmp_path / "slack.json"
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         member = member_of(sim, client)
         await member.set_photo(picture(seed=1))
         await member.set_photo(picture(seed=2))
@@ -102,7 +102,7 @@ async def test_refresh_tokens_survive_a_restart(tmp_path):
     async with Simulator(app, state=file) as sim:
         team = sim.add_team().id
         tokens = sim.install(team, sim.add_member(team).id)
-    async with Simulator(app, state=file) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with Simulator(app, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         fields = {"grant_type": "refresh_token", "refresh_token": tokens["user"].refresh}
         answer = await client.post("/api/oauth.v2.access", data=fields, auth=(app.client_id, app.client_secret))
         assert answer.json()["ok"]
@@ -180,8 +180,8 @@ def test_the_app_may_come_from_a_file(tmp_path: Path):
 
 def test_the_speed_of_the_clock_is_shared_through_redis(valkey: Server):
     process = Process("--redis-url", valkey.url)
-    answer = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 600}).json()
-    refused = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 3601})
+    answer = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 600}, timeout=30).json()
+    refused = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 3601}, timeout=30)
     state = httpx.get(f"{process.url}/ui/api/state").json()
     process.stop()
     assert answer["speed"] == state["clock"]["speed"] == 600

@@ -51,7 +51,7 @@ def clicks(sim, app: Receiver, member: Target) -> Clicks:
 async def timed(timing: ManualTiming, receiver: Receiver):
     async with (
         Simulator(APP, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
     ):
         connect(sim, receiver)
         member = member_of(sim, client)

@@ -53,7 +53,7 @@ class Browser:
 
 @pytest.fixture
 async def browser(sim):
-    async with httpx.AsyncClient(base_url=sim.url) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         yield Browser(sim, client)
 
 
@@ -144,7 +144,7 @@ async def test_a_code_lives_ten_minutes():
     timing = ManualTiming()
     async with (
         Simulator(APP, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
     ):
         browser = Browser(sim, client)
         early, late = await browser.code(), await browser.code()

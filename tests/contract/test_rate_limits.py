@@ -21,7 +21,10 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def paced(clock):
     """A Slack whose buckets fill by hand, and two members of one workspace."""
-    async with Simulator(APP, clock=clock, rng=random.Random(7)) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with (
+        Simulator(APP, clock=clock, rng=random.Random(7)) as sim,
+        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+    ):
         team = sim.add_team().id
         yield member_of(sim, client, team), member_of(sim, client, team)
 
@@ -76,7 +79,7 @@ async def test_other_apps_do_not_share_it(clock):
     second = msgspec.structs.replace(APP, app_id="A2", client_id="2.2")
     async with (
         Simulator(APP, second, clock=clock, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
     ):
         member = member_of(sim, client)
         await outcomes(member, "users.deletePhoto", 20)

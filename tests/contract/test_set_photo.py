@@ -100,7 +100,7 @@ async def test_a_bot_token_is_not_allowed(target: Target):
 
 async def test_a_missing_scope_names_what_is_needed_and_what_there_is(sim):
     sim.configure(user_scopes=("users.profile:read",))
-    async with httpx.AsyncClient(base_url=sim.url) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         team = sim.add_team().id
         user = sim.add_member(team).id
         token = sim.install(team, user)["user"].access

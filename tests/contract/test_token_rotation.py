@@ -40,7 +40,7 @@ async def rotating():
     clock, timing = ManualClock(), ManualTiming()
     async with (
         Simulator(app, clock=clock, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
     ):
         yield Rotating(sim, client, clock, timing)
 

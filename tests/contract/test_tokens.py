@@ -112,7 +112,7 @@ async def test_uninstalling_kills_every_token(sim, app: Receiver, member: Target
 
 async def test_the_two_events_of_an_uninstallation_come_in_either_order(receiver: Receiver):
     orders = set()
-    async with Simulator(APP, rng=random.Random(1)) as sim, httpx.AsyncClient(base_url=sim.url) as client:
+    async with Simulator(APP, rng=random.Random(1)) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
         connect(sim, receiver)
         for _ in range(20):
             team = sim.add_team().id

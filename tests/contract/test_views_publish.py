@@ -331,7 +331,7 @@ class TestPictures:
         receiver.answering = answering
         async with (
             Simulator(APP, rules=Rules(image_timeout=0.1), rng=random.Random(7)) as sim,
-            httpx.AsyncClient(base_url=sim.url) as client,
+            httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
         ):
             refused = await member_of(sim, client).publish(self.view(f"{receiver.url}/a"))
         assert refused["error"] == "invalid_arguments"

@@ -53,6 +53,12 @@ RUNNING = frozenset(
 QUESTIONS = frozenset({Mood.OUTSIDE, Mood.RECONNECT, Mood.CONSENT, Mood.FORBIDDEN})
 """Moods in which the member is asked for one thing first."""
 
+SHOWING = RUNNING | {Mood.OUTSIDE}
+"""Moods in which the present photo is shown: below the controls, or it pushes them off a laptop's screen."""
+
+PARTING = frozenset({Mood.LEAVING, Mood.LEFT})
+"""Moods in which nothing is asked for any more, so nothing has to be justified."""
+
 
 class View(msgspec.Struct, frozen=True):
     """A Home tab as it is sent: encoded JSON, its digest, and whether it holds pictures."""
@@ -88,10 +94,11 @@ def _blocks(state: HomeState) -> Iterator[Block]:
     yield section(_story(state) + preview, accessory=small)
     yield from _answers(state)
     if state.mood in RUNNING:
-        yield from _photo(state)
         yield actions([*_verbs(state)])
         yield divider()
         yield from _choices(state)
+    if state.mood in SHOWING:
+        yield from _photo(state)
     yield divider()
     yield from _small_print(state)
     if state.mood in RUNNING | QUESTIONS:
@@ -151,7 +158,6 @@ def _answers(state: HomeState) -> Iterator[Block]:
         case Mood.FORBIDDEN:
             yield actions([button(Action.RESUME, "Try again", style="primary")])
         case Mood.OUTSIDE:
-            yield from _photo(state)
             yield actions(
                 [button(Action.KEEP, "Keep this photo", style="primary"), button(Action.RESUME, "Start again")]
             )
@@ -159,7 +165,7 @@ def _answers(state: HomeState) -> Iterator[Block]:
 
 def _photo(state: HomeState) -> Iterator[Block]:
     if state.now_url:
-        yield titled_picture(state.now_url, alt="Your photo in Slack now", title="Now")
+        yield titled_picture(state.now_url, alt="Your photo in Slack now", title="Your photo now")
 
 
 def _verbs(state: HomeState) -> Iterator[Block]:
@@ -195,14 +201,14 @@ def _choices(state: HomeState) -> Iterator[Block]:
 def _small_print(state: HomeState) -> Iterator[Block]:
     credit = state.credit
     credits_line = sentences.CREDITS.format(
-        title=escaped(state.pack.title),
         art=escaped(credit.title),
         creator=escaped(credit.creator),
         source=credit.source,
         licence=escaped(credit.licence),
         licence_url=credit.licence_url,
     )
-    yield context(f"{sentences.SCOPES}\n{credits_line}   <{state.about_url}|About Rotavatar>")
+    scopes = "" if state.mood in PARTING else f"{sentences.SCOPES}\n"
+    yield context(f"{scopes}{credits_line}   <{state.about_url}|About Rotavatar>")
 
 
 def _goodbyes(state: HomeState) -> Iterator[Block]:

@@ -158,7 +158,7 @@ SCOPES: Final = (
     "changing your profile lets us set a new one. Nothing else is read."
 )
 
-CREDITS: Final = "Pictures: “{title}”, from <{source}|{art}> by {creator}, <{licence_url}|{licence}>."
+CREDITS: Final = "Pictures: <{source}|{art}> by {creator}, <{licence_url}|{licence}>."
 
 FALLBACK: Final = (
     "Rotavatar is working, but Slack did not accept this page just now. Your photo and your choices are safe. "

@@ -49,7 +49,7 @@ export function topbar(root, commands) {
   ]);
   return {
     update(state) {
-      for (const { speed, input } of speeds) input.checked = Math.round(state.clock.speed) === speed;
+      if (choices === 0) for (const { speed, input } of speeds) input.checked = Math.round(state.clock.speed) === speed;
       setText(connection, { live: "Live", lost: "Stopped", loading: "Connecting" }[state.connection]);
       connection.dataset.state = state.connection;
     },
@@ -61,14 +61,21 @@ export function topbar(root, commands) {
   };
 }
 
+let choices = 0; // under way: what the state says meanwhile is not yet what was chosen here
+
 function speedButton({ speed, label, spoken }, commands) {
+  const choose = async () => {
+    choices += 1;
+    await commands.setSpeed(speed);
+    choices -= 1;
+  };
   const input = h("input", {
     type: "radio",
     name: "clock-speed",
     value: speed,
     "aria-label": spoken,
     testid: `clock-speed-${speed}`,
-    on: { change: () => commands.setSpeed(speed) },
+    on: { change: choose },
   });
   return { speed, input, node: h("label", { class: "segment", title: spoken }, input, h("span", {}, label)) };
 }

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import msgspec
@@ -192,6 +192,13 @@ class Ingress:
         """End it as a crash would."""
         self.process.kill()
         self.ended()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
 
     def ended(self, *, seconds: float = 20) -> int:
         """Wait for its end and read the rest of its output."""

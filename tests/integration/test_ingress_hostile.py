@@ -26,8 +26,9 @@ def running(_valkey_session: Server, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("catalogue")
     at.draw(folder)
     process = at.start_ingress(at.environment(redis_url=_valkey_session.url, catalogue=folder))
-    yield process
-    assert process.stop() == 0
+    with process:
+        yield process
+        assert process.stop() == 0
     output = "".join(process.output)
     assert "Traceback" not in output
     assert at.SECRET not in output

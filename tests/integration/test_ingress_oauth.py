@@ -91,8 +91,9 @@ async def town(valkey: Server, tmp_path: Path) -> AsyncIterator[Town]:
             PUBLIC_URL=f"http://127.0.0.1:{port}",
         )
         ingress = await asyncio.to_thread(at.start_ingress, variables, port=port)
-        yield Town(slack, ingress, valkey)
-        assert await asyncio.to_thread(ingress.stop) == 0
+        with ingress:
+            yield Town(slack, ingress, valkey)
+            assert await asyncio.to_thread(ingress.stop) == 0
     output = "".join(ingress.output)
     assert "Traceback" not in output
     assert not re.search(r"xox[a-z]-\w{6}|simulated-client-secret", output)

@@ -13,6 +13,7 @@ from rotavatar_cli.catalogue import AS_IT_IS, catalogue
 from rotavatar_cli.dev.command import dev
 from rotavatar_cli.doctor import doctor
 from rotavatar_cli.errors import DONE, FAULT, MISUSED, CommandError
+from rotavatar_cli.manifest import manifest
 from rotavatar_cli.session import Environment
 from rotavatar_cli.teardown import teardown
 
@@ -44,6 +45,7 @@ app.add_typer(workspaces.app, name="workspaces", short_help="Where the app is in
 app.add_typer(dead_letters.app, name="dead-letters", short_help="Jobs that nobody could do")
 app.add_typer(vault_keys.app, name="keys", short_help="The keys that seal tokens and photos")
 app.command(context_settings=AS_IT_IS, short_help="Draw and check the avatars")(catalogue)
+app.command(short_help="Print the manifest of the Slack app")(manifest)
 app.command(short_help="Put every photo back, revoke all tokens, forget all")(teardown)
 
 

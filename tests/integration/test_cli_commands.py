@@ -362,6 +362,19 @@ async def test_the_doctor_sees_tokens_that_no_key_opens(house: House) -> None:
     assert any(each["subject"] == "vault" and "does not open" in each["sentence"] for each in found)
 
 
+async def test_the_manifest_is_made_for_the_address_of_the_settings(house: House) -> None:
+    given = json.loads(
+        (await house.run("manifest", "--public-url", "https://R.example.com/", "--rotate-tokens")).stdout
+    )
+    assert given["oauth_config"]["redirect_urls"] == ["https://r.example.com/slack/oauth_redirect"]
+    assert given["settings"]["token_rotation_enabled"] is True
+    house.environ["ROTAVATAR_PUBLIC_URL"] = "https://r.example.com"
+    assert json.loads((await house.run("manifest", "--rotate-tokens")).stdout) == given
+    refused = await house.run("manifest", "--public-url", "https://r.example.com/path")
+    assert refused.returncode == 2
+    assert "without a path" in refused.stderr
+
+
 async def test_the_version_is_that_of_the_distribution(house: House) -> None:
     assert (await house.run("version")).stdout == "0.1.0\n"
 

@@ -52,6 +52,8 @@ bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against o
 
 docs: $(READY) ## Build the documentation into site/, every warning an error
 	$(BIN)/python -m rotavatar.settings > docs/settings.md
+	@$(BIN)/python docs/make_tables.py
+	@$(BIN)/python docs/draw_sequences.py
 	$(BIN)/python -m rotavatar_cli.documentation > docs/cli.md
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site
 	@echo "open site/index.html"

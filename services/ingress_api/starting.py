@@ -63,8 +63,8 @@ async def serve(life: Life, *, environ: Mapping[str, str]) -> None:
     if redis is None:
         return
     try:
-        async with SlackClient(SlackAddresses(settings.slack.base_url)) as slack:
-            clock = RedisClock(measure=redis.measure)
+        clock = RedisClock(measure=redis.measure)
+        async with SlackClient(SlackAddresses(settings.slack.base_url), wall=clock.wall) as slack:
             vault = Vault(KeyRing(settings.vault.keys))
             apps = AppRegistry(app_of_settings(settings.slack, settings.signing), source=AppStore(redis), vault=vault)
             await clock.synchronise()

@@ -35,12 +35,13 @@ text { font: 12.5px system-ui, -apple-system, "Segoe UI", "Liberation Sans", Ari
 .title { font-size: 15px; font-weight: 600 } .name { font-weight: 600 } .name, .middle { text-anchor: middle }
 .paper { fill: #fbfbfd; stroke: #d9dce5 } .actor { fill: #e8ecfb; stroke: #5966c9 }
 .act { fill: #fff6dc; stroke: #b98b1d }
+.label { text-anchor: middle; paint-order: stroke; stroke: #fbfbfd; stroke-width: 4px; stroke-linejoin: round }
 .life { stroke: #b9bdca; stroke-dasharray: 3 4 } .call { stroke: #3a46a8; stroke-width: 1.5; fill: none }
 .answer { stroke-dasharray: 6 4 } .tip { fill: #3a46a8 } .bar { fill: #eceef4 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6e8f0 } .paper { fill: #16181f; stroke: #343846 } .actor { fill: #262c4d; stroke: #8d98f0 }
 .act { fill: #3a3116; stroke: #d9b04a } .life { stroke: #545a6b } .call { stroke: #a5aef7 } .tip { fill: #a5aef7 }
-.bar { fill: #242833 }
+.bar { fill: #242833 } .label { stroke: #16181f }
 }"""
 
 _CALL = re.compile(r"(?P<source>\w+) (?P<arrow>-->|->) (?P<target>\w+): (?P<text>.+)")
@@ -123,7 +124,7 @@ def _arrow(text: str, ends: tuple[int, int], *, y: int, answer: bool) -> tuple[l
     toward = 1 if target > source else -1
     style = "call answer" if answer else "call"
     return [
-        *_lines(words, x=(source + target) // 2, y=y + 8, css="middle"),
+        *_lines(words, x=(source + target) // 2, y=y + 8, css="label"),
         f'<path class="{style}" d="M{source + 2 * toward} {at}H{target - 8 * toward}"/>',
         f'<path class="tip" d="M{target} {at}l{-9 * toward} -4.5v9z"/>',
     ], LINE * len(words) + 22

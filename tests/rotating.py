@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from rotator.chores import Chores
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
@@ -49,16 +51,27 @@ class Stage:
     """Everything a rotation needs, and short ways to say what happens next."""
 
     def __init__(
-        self, redis: Redis, simulator: Simulator, clock: ManualClock, folder: Path, *, call_seconds: float
+        self,
+        redis: Redis,
+        simulator: Simulator,
+        clock: ManualClock,
+        folder: Path,
+        *,
+        call_seconds: float,
+        vault: Vault | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.redis, self.simulator, self.clock = redis, simulator, clock
-        self.vault = Vault(KeyRing(Secret(generate_key())))
+        self.vault = vault or Vault(KeyRing(Secret(generate_key())))
         self.members, self.workspaces = MemberStore(redis), WorkspaceStore(redis)
         self.job_store, self.publishing = JobStore(redis), PublishStore(redis)
         self.photos = open_photo_store(str(folder / "photos"), self.vault)
         self.wardrobe = Wardrobe(Library(folder / "catalogue"))
         self.slack = SlackClient(
-            SlackAddresses(simulator.url), timeouts=Timeouts(connect=2, whole=call_seconds), wall=clock.wall
+            SlackAddresses(simulator.url),
+            timeouts=Timeouts(connect=2, whole=call_seconds),
+            wall=clock.wall,
+            transport=transport,
         )
         self.tokens = Tokens(
             vault=self.vault,
@@ -119,6 +132,11 @@ class Stage:
         return int(self.clock.now() * 1000)
 
     async def install(self, person: Person, team: str, *, bot: bool = True, enterprise: str = "") -> None:
+        """Somebody consents, and the job that follows is done."""
+        await self.consent(person, team, bot=bot, enterprise=enterprise)
+        await self.work()
+
+    async def consent(self, person: Person, team: str, *, bot: bool = True, enterprise: str = "") -> None:
         """What the OAuth redirect of ingress does, without its pages."""
         issued = self.simulator.install(team, person.id, bot=bot)
         workspace, user = Workspace(team), User(person.id)
@@ -155,17 +173,17 @@ class Stage:
             joined=Joined(workspace=workspace, user=user, at=self.now_ms, trace="t"),
             publish=PublishAsked(workspace=workspace, user=user, at=self.now_ms, trace="t", looking=True),
         )
-        await self.work()
 
     async def work(self) -> int:
         """Do every job that waits; returns how many there were."""
         await self.job_store.create_groups(STREAMS)
         done = 0
-        for group in self.redis.groups():
-            while entries := await self.job_store.read(
-                STREAMS, group, consumer="stage", count=100, block_ms=1, redis=self.redis
-            ):
-                for entry in entries:
+        for partition, stream in enumerate(STREAMS):
+            # A read that finds nothing would block until the server looks again, a tenth of a second later.
+            while await self.redis.execute(partition, "XLEN", stream):
+                for entry in await self.job_store.read(
+                    STREAMS, [partition], consumer="stage", count=100, block_ms=1, redis=self.redis
+                ):
                     done += 1
                     if not await self.jobs.handle(entry, decode(entry.body)):
                         await self.job_store.finish(entry.partition, entry.stream, [entry.id])

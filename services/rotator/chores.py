@@ -162,15 +162,19 @@ class Chores:
         async for users in self._pages(workspace):
             for user in users:
                 ends = await self._expire(workspace, user)
-                upcoming = min(ends, upcoming or ends)
+                if ends is not None:
+                    upcoming = min(ends, upcoming or ends)
         return upcoming
 
-    async def _expire(self, workspace: Workspace, user: User) -> int:
+    async def _expire(self, workspace: Workspace, user: User) -> int | None:
         """Remove the member if their retention has ended; else when to look again."""
         while True:
             now_ms = self._now_ms()
             seen = await self._members.snapshot(workspace, user)
-            if seen is None or seen.member is None or seen.member.credential or not seen.member.left_at:
+            if seen is None or seen.member is None:
+                return None
+            if seen.member.credential or not seen.member.left_at:
+                # They may leave while others are looked at, and be missed.
                 return now_ms + self._leaving.retention_ms
             ends = seen.member.left_at + self._leaving.retention_ms
             if ends > now_ms:

@@ -39,7 +39,7 @@ def errand_of(member: Member) -> Errand:
 def fulfilled(member: Member, errand: Errand | None) -> Member:
     """The member after `errand` was done. A wish that was made since is still to be done."""
     done = errand is not None and (member.wish, member.wish_at) == errand[:2]
-    return replaced(member, wish=Wish.NONE if done else member.wish, attempt=0)
+    return replaced(member, wish=Wish.NONE if done else member.wish, attempt=0, problem="")
 
 
 def intended(member: Member, *, picture: str, shown: str, now_ms: int) -> Member:
@@ -62,7 +62,6 @@ def shown(member: Member, errand: Errand | None, *, picture: str, hash_: str, im
     return replaced(
         fulfilled(member, errand),
         intent=None,
-        problem="",
         picture=picture,
         previous="" if undo or picture == OWN_PICTURE else (member.picture or OWN_PICTURE),
         next=next_,
@@ -75,7 +74,7 @@ def shown(member: Member, errand: Errand | None, *, picture: str, hash_: str, im
 
 def looked(member: Member) -> Member:
     """The member after a look that found our photo in place."""
-    return replaced(member, wish=Wish.NONE if member.wish is Wish.CHECK else member.wish, attempt=0)
+    return replaced(member, wish=Wish.NONE if member.wish is Wish.CHECK else member.wish, attempt=0, problem="")
 
 
 def found_outside(member: Member, *, shown: str, image_url: str) -> Member:
@@ -88,6 +87,7 @@ def found_outside(member: Member, *, shown: str, image_url: str) -> Member:
         attempt=0,
         intent=None,
         outside_hash=shown,
+        problem="",
         image_url=image_url,
         previous="",
     )

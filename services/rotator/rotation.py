@@ -243,7 +243,12 @@ class Rotation:
             )
 
         if errand is not None and errand.wish in LEAVING:
-            seen = await self._commit(claim, seen, lambda now: _stay(replaced(after(now), wish=_member(now).wish)))
+
+            def restored(now: Snapshot) -> Awaitable[Commit]:
+                stay = _stay(replaced(after(now), wish=_member(now).wish))
+                return self._wardrobe.dressed(now, stay, worn=self._members.worn)
+
+            seen = await self._commit(claim, seen, restored)
             return await self._leave(claim, seen, token=token)
         await self._commit(claim, seen, lambda now: self._settled(now, after(now)))
         wish = "" if errand is None else str(errand.wish)
@@ -257,7 +262,7 @@ class Rotation:
         await self._commit(
             claim,
             seen,
-            lambda now: self._settled(now, replaced(results.fulfilled(_member(now), errand), problem="")),
+            lambda now: self._settled(now, results.fulfilled(_member(now), errand)),
         )
         return "own already"
 

@@ -19,5 +19,8 @@ if left == 0 then
   redis.call('SREM', prefix .. 'workspaces', w)
   redis.call('ZREM', prefix .. 'ready', w)
   redis.call('ZREM', prefix .. 'pubready', w)
+  for _, kind in ipairs({ 'wipe:', 'purge:', 'retention:', 'empty:', 'migration:' }) do
+    redis.call('ZREM', prefix .. 'chores', kind .. w)
+  end
 end
 return left

@@ -9,13 +9,12 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rotavatar.configuration import Secret
 from rotavatar.keyring import KeyRing, generate_key, parse_keys, with_first_key, with_new_key, without_key
-from rotavatar.photo_store import PhotoStore, open_photo_store
 from rotavatar.reencryption import Outcome, count_keys, reencrypt
 from rotavatar.settings import PhotoSettings, VaultSettings
 from rotavatar.vault import Vault
@@ -25,6 +24,9 @@ from rotavatar_cli.errors import FAULT, CommandError
 from rotavatar_cli.output import AsJson
 from rotavatar_cli.sealing import SealedRecords
 from rotavatar_cli.session import Environment, environment_of, opened, run
+
+if TYPE_CHECKING:
+    from rotavatar.photo_store import PhotoStore
 
 HELP = """The keys that seal tokens and photos, replaced while everything runs.
 
@@ -135,7 +137,9 @@ async def _blobs(records: SealedRecords, kind: str) -> AsyncIterator[bytes]:
         yield item.blob
 
 
-def _photos(environment: Environment, vault: Vault) -> PhotoStore:
+def _photos(environment: Environment, vault: Vault) -> "PhotoStore":
+    from rotavatar.photo_store import open_photo_store  # noqa: PLC0415 - a quarter of a second for few commands
+
     return open_photo_store(environment.load(PhotoSettings).store_url, vault)
 
 

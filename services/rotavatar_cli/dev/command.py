@@ -79,6 +79,8 @@ def dev(
     In a script: `rotavatar dev --port 0 --ready-file ready.json &` takes free ports and writes their addresses to
     ready.json once everything works (a line beginning with "ready" says so too). SIGTERM stops it, with exit code 0.
     """
+    if absent := programs.missing():
+        raise CommandError(f"This needs {', '.join(absent)}, which are for development: use `make run` in a checkout.")
     folder = Folder(Path.cwd())
     left_out = _checked(without or [])
     folder.make()

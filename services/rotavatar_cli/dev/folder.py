@@ -12,8 +12,9 @@
 import fcntl
 import os
 import secrets
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,3 +109,14 @@ def write_private(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as file:
         file.write(content)
     unfinished.replace(path)
+
+
+def write_environment(folder: Folder, settings: Mapping[str, str]) -> None:
+    """Write the settings of the processes down, as a shell reads them."""
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+    write_private(folder.environment, lines.encode())
+
+
+def read_environment(folder: Folder) -> dict[str, str]:
+    """The settings as they were written. Raises OSError where there are none."""
+    return dict(shlex.split(line)[0].split("=", 1) for line in folder.environment.read_text().splitlines())

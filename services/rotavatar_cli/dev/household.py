@@ -11,7 +11,7 @@ import msgspec
 from rotavatar.catalogue import CURRENT, Library
 from rotavatar.errors import ConfigurationError, Unavailable
 from rotavatar_cli.dev import programs
-from rotavatar_cli.dev.folder import Folder, Secrets, write_private
+from rotavatar_cli.dev.folder import Folder, Secrets, write_environment, write_private
 from rotavatar_cli.dev.keeper import Keeper, how_it_ended, run_once
 from rotavatar_cli.dev.ports import Ports
 from rotavatar_cli.dev.probing import answers, clock_speed, redis_answers, request
@@ -96,7 +96,7 @@ class Household:
         shared = programs.settings(
             folder=orders.folder, ports=orders.ports, secrets=orders.secrets, log_level=orders.log_level
         )
-        self._write_environment(shared)
+        write_environment(orders.folder, shared)
         self._drawing = drawn = asyncio.create_task(self._draw_first())
         self._start(programs.valkey(folder=orders.folder, ports=orders.ports))
         await self._until_redis_answers()
@@ -219,7 +219,7 @@ class Household:
                 "Stop         Ctrl-C; a second start goes on from there",
             ],
         )
-        self._screen.plain(f"ready {self._at.page}")
+        self._screen.announce(self._at.page)
         if self._orders.ready_file:
             write_private(self._orders.ready_file, self._running())
         self._write_running()
@@ -275,10 +275,6 @@ class Household:
                 speed = await clock_speed(self._at.redis_url)
                 self._orders.folder.keep(msgspec.structs.replace(self._orders.secrets, speed=speed))
                 await self._change_clock(1.0)
-
-    def _write_environment(self, shared: dict[str, str]) -> None:
-        lines = "".join(f"{name}='{value}'\n" for name, value in shared.items())
-        write_private(self._orders.folder.environment, lines.encode())
 
     def _write_running(self) -> None:
         write_private(self._orders.folder.running, self._running())

@@ -44,23 +44,29 @@ class Screen:
         else:
             self._write(self._event("dev", {"event": text, "level": level, **fields}))
 
-    def plain(self, text: str) -> None:
-        """Write `text` as it is."""
-        self._write(text)
+    def announce(self, page: str) -> None:
+        """Say that all is ready: the line that a script waits for."""
+        if self._raw:
+            self.say("ready", page=page)
+        else:
+            self._write(f"ready {page}")
 
     def line(self, name: str, line: str) -> None:
         """Show a line that the process `name` wrote."""
         if name == "catalogue" and (drew := DREW.fullmatch(line)):
             self._progress(int(drew[1]), int(drew[2]))
         elif self._raw:
-            self._write(line)
+            fields = _fields_of(line)
+            self._write(line if len(fields) > 1 else msgspec.json.encode({**fields, "process": name}).decode())
         elif name == "valkey":
             self._valkey(line)
         else:
             self._write(self._event(name, _fields_of(line)))
 
     def box(self, title: str, lines: list[str]) -> None:
-        """Show what everybody has been waiting for."""
+        """Show people what they have been waiting for."""
+        if self._raw:
+            return
         width = max(len(title) + 2, *(len(line) for line in lines)) + 2
         if not self._colour:
             self._write("\n".join([title, *(f"  {line}" for line in lines)]))

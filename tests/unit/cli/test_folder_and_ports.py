@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from rotavatar.keyring import parse_keys
-from rotavatar_cli.dev import ports
-from rotavatar_cli.dev.folder import Folder, write_private
+from rotavatar_cli.dev import ports, programs
+from rotavatar_cli.dev.folder import Folder, write_environment, write_private
 from rotavatar_cli.errors import CommandError
+from rotavatar_cli.session import Environment
 
 
 @pytest.fixture
@@ -100,3 +101,16 @@ def test_a_taken_port_is_named_with_its_holder_and_what_to_do() -> None:
 def test_nobody_holds_a_free_port() -> None:
     port = ports.choose(0).page
     assert ports.holder(port) is None
+
+
+def test_the_settings_of_a_folder_with_an_odd_name_are_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "Amara's photos = $HOME"
+    base.mkdir()
+    folder = Folder(base)
+    folder.make()
+    shared = programs.settings(folder=folder, ports=ports.choose(0), secrets=folder.secrets(), log_level="info")
+    write_environment(folder, shared)
+    monkeypatch.chdir(base)
+    assert Environment.given(dev=True).variables == shared

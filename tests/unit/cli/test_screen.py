@@ -42,6 +42,21 @@ def test_json_is_passed_on() -> None:
     assert shown(("rotator", line), raw=True) == f"{line}\n"
 
 
+def test_with_json_every_line_is_json() -> None:
+    out = io.StringIO()
+    screen = Screen(out, colour=False, terminal=False, raw=True)
+    screen.line("slack", "Slack is simulated at http://127.0.0.1:1")
+    screen.line("valkey", "1:M 22 Nov 2026 21:23:11.123 * Ready")
+    screen.line("catalogue", "drew 1 of 1 avatars")
+    screen.box("Rotavatar is running", ["Open http://127.0.0.1:1"])
+    screen.say("rotator works again")
+    screen.announce("http://127.0.0.1:1")
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [each["process"] for each in told] == ["slack", "valkey", "dev", "dev", "dev"]
+    assert told[-1]["event"] == "ready"
+    assert told[-1]["page"] == "http://127.0.0.1:1"
+
+
 def test_valkey_speaks_only_of_what_matters() -> None:
     notice = "16101:M 22 Nov 2026 21:23:11.123 * Ready to accept connections tcp"
     advice = "16101:C 22 Nov 2026 21:23:11.123 # WARNING Memory overcommit must be enabled! Without it, ..."

@@ -32,6 +32,7 @@ from rotavatar.store import Commit, JobStore, MemberStore, Place, WorkspaceStore
 from rotavatar.store.apps import AppStore
 from rotavatar.store.jobs import Entry
 from rotavatar.vault import Owner, Vault
+from rotavatar_cli.checking import faults_of
 from rotavatar_cli.main import run
 from rotavatar_cli.sealing import SealedRecords
 from rotavatar_cli.session import Environment, opened
@@ -219,6 +220,16 @@ async def test_the_check_finds_who_is_in_no_place_or_in_two(house: House) -> Non
         (JONAS, "is due and idle (paused) at once"),
         ("U0GHOST", "is queued and not a member"),
     }
+
+
+async def test_a_member_who_moves_during_the_check_is_no_fault(house: House) -> None:
+    partition = keys.partition_of(BAKERY)
+    await house.redis.execute(partition, "ZREM", keys.due(BAKERY), AMARA)
+    async with opened(Environment(house.environ)) as stores:
+        checking = asyncio.create_task(faults_of(stores, BAKERY, numbers=None))
+        await asyncio.sleep(0.2)
+        await house.redis.execute(partition, "ZADD", keys.due(BAKERY), NOW, AMARA)
+        assert await checking == (2, [])
 
 
 async def bury(house: House, job: Any) -> str:

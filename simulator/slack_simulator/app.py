@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from rotavatar.clock import Clock, SystemClock
 from slack_simulator import lifecycle, pages, people, seeds, ui
@@ -34,8 +35,27 @@ from slack_simulator.tokens import Issued
 from slack_simulator.webapi import dispatch
 
 STATIC = Path(__file__).parent / "static"
+FRESH = {"Cache-Control": "no-cache"}
+"""Asked for anew each time: whoever updates the checkout sees the new page."""
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http: https:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""Home tabs show pictures from anywhere; nothing else comes from outside."""
+
 Handler = Callable[[Slack, Request], Awaitable[Response]]
 SetSpeed = Callable[[float], Awaitable[None]]
+
+
+class PageFiles(StaticFiles):
+    """The files of the page."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """See StaticFiles."""
+        response = await super().get_response(path, scope)
+        response.headers.update(FRESH)
+        return response
 
 
 def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
@@ -48,7 +68,7 @@ def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
         return endpoint
 
     async def page(_request: Request) -> Response:
-        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(STATIC / "index.html", headers={**FRESH, "Content-Security-Policy": PAGE_POLICY})
 
     return Starlette(
         routes=[
@@ -62,7 +82,7 @@ def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
             Route("/ui/api/log", bound(ui.log)),
             Route("/ui/api/stream", bound(ui.stream)),
             Route("/ui/api/{name:path}", bound(partial(ui.post, set_speed=set_speed)), methods=["POST"]),
-            Mount("/ui/static", StaticFiles(directory=STATIC, check_dir=False)),
+            Mount("/ui/static", PageFiles(directory=STATIC, check_dir=False)),
             Route("/", page),
         ]
     )

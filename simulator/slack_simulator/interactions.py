@@ -153,10 +153,11 @@ def respond(slack: Slack, *, path: str, message: dict[str, Any]) -> str:
     return ""
 
 
-def show_message(slack: Slack, *, team: str, user: str, message: dict[str, Any]) -> None:
-    """Let the page show what the app told this member."""
+def show_message(slack: Slack, *, team: str, user: str, message: dict[str, Any], private: bool = True) -> None:
+    """Let the page show what the app told this member; what is not `private` is a direct message, and stays."""
     if message.get("text") or message.get("blocks"):
-        shown = {"team": team, "user": user, "text": message.get("text", ""), "blocks": message.get("blocks", [])}
+        said = {"text": message.get("text", ""), "blocks": message.get("blocks", [])}
+        shown = {"team": team, "user": user, "private": private, **said}
         slack.messages.append(shown)
         slack.feed.send("message", shown)
 

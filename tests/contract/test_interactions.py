@@ -225,6 +225,7 @@ async def test_a_direct_message(clicks):
     body = {"channel": clicks.member.user, "text": "Please connect again"}
     assert (await clicks.member.call("chat.postMessage", token=clicks.member.bot_token, json=body))["ok"]
     assert clicks.sim.slack.messages[-1]["text"] == "Please connect again"
+    assert not clicks.sim.slack.messages[-1]["private"]
     unknown = await clicks.member.call(
         "chat.postMessage", token=clicks.member.bot_token, json={**body, "channel": "C0NOTHING"}
     )

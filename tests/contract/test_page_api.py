@@ -53,6 +53,9 @@ async def test_the_page_itself(page):
     answer = await page.client.get("/")
     assert answer.status_code == 200
     assert "<!doctype html>" in answer.text.lower()
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    for path in ("/", "/ui/static/main.js"):
+        assert (await page.client.get(path)).headers["cache-control"] == "no-cache"
 
 
 async def test_the_state(page):
@@ -216,6 +219,8 @@ async def test_what_the_page_api_refuses(page, name, body, status):
 
 async def test_the_stream_tells_what_changes(page):
     async with page.stream() as following:
+        await page.client.post("/ui/api/trouble/deliver_twice", json={"on": True})
+        assert (await following("state"))["trouble"]["deliver_twice"] is True
         await page.member.set_photo(picture())
         changed = await following("state")
         assert changed["workspace"]["id"] == page.team

@@ -91,6 +91,6 @@ async def post_message(call: Call) -> Result:
     if not text and not blocks:
         raise SlackError("no_text")
     message: dict[str, Any] = {"text": text, "blocks": blocks if isinstance(blocks, list) else []}
-    show_message(call.slack, team=call.caller.team, user=user, message=message)
+    show_message(call.slack, team=call.caller.team, user=user, message=message, private=False)
     stamp = f"{call.slack.timing.wall():.6f}"
     return {"channel": "D" + user[1:], "ts": stamp, "message": {"type": "message", "text": text, "ts": stamp}}

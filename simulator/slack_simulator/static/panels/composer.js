@@ -106,7 +106,7 @@ function drawMessage(message, team, state, commands) {
       { class: "message-head" },
       author,
       h("span", {}, time),
-      h("span", { class: "message-private" }, "Only you see this"),
+      h("span", { class: "message-private" }, message.private === false ? "Direct message" : "Only you see this"),
     ),
     body,
     dismiss,

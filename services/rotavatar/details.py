@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-TIMES: Final = ("frequency_at", "pack_at", "pause_at", "wish_at", "rotated_at", "joined_at", "left_at")
+TIMES: Final = ("frequency_at", "pack_at", "pause_at", "wish_at", "rotated_at", "joined_at")
 """In the order of the bits that say which are there."""
 
 PICTURES: Final = ("picture", "previous", "next")

@@ -193,6 +193,7 @@ MEMBER_FIELDS: Final[Mapping[str, str]] = {
     "idle": "i",
     "wish": "w",
     "intent": "x",
+    "left_at": "l",
     **dict.fromkeys(details.DETAILS, "d"),
 }
 """Attribute to the name of its field in Redis. The scripts use these names too; those of `d` are packed into it."""

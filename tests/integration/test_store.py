@@ -194,6 +194,7 @@ async def test_purging_leaves_no_key(redis: Redis) -> None:
     seen = await store.snapshot(W, User("U1"))
     assert seen is not None and seen.member is not None
     assert (seen.member.credential, seen.due, seen.member.idle) == (b"", None, Idle.RECONNECT)
+    assert seen.member.left_at == NOW, "the retention counts from here"
     assert await store.purge(W, [User("U1")], epoch=0) == -1
     assert await store.purge(W, [User("U1")], epoch=2) == 1
     assert await store.purge(W, [User("U2")], epoch=2) == 0

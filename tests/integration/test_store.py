@@ -183,14 +183,14 @@ async def test_purging_leaves_no_key(redis: Redis) -> None:
     await install(redis, "U1", "U2")
     await place_due(redis, "U1", NOW)
     store = MemberStore(redis)
-    assert await store.wipe(W, [User("U1")], reason=Idle.RECONNECT) == []
+    assert await store.wipe(W, [User("U1")], reason=Idle.RECONNECT, now_ms=NOW) == []
     seen = await store.snapshot(W, User("U1"))
     assert seen is not None and seen.member is not None
     assert seen.member.credential, "a workspace that is installed keeps its credentials"
     workspaces = WorkspaceStore(redis)
     gone = msgspec.structs.replace(seen.record, status=Status.UNINSTALLED)
     assert await workspaces.commit(W, seen.record, gone) is Outcome.OK
-    await store.wipe(W, [User("U1"), User("U2")], reason=Idle.RECONNECT)
+    await store.wipe(W, [User("U1"), User("U2")], reason=Idle.RECONNECT, now_ms=NOW)
     seen = await store.snapshot(W, User("U1"))
     assert seen is not None and seen.member is not None
     assert (seen.member.credential, seen.due, seen.member.idle) == (b"", None, Idle.RECONNECT)

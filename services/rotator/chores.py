@@ -100,6 +100,7 @@ class Chores:
                 await self._forget(workspace, user)
         ends_ms = record.status_at + self._leaving.retention_ms
         await self._workspaces.plan(Chore(farewell.PURGE, workspace), at_ms=ends_ms)
+        # The workspace may come back without them: their own retention begins now.
         await self._workspaces.plan(Chore(farewell.RETENTION, workspace), at_ms=ends_ms, sooner=True)
         return None
 

@@ -175,7 +175,7 @@ def decode(raw: bytes) -> Job:
         raise MalformedMessage(f"message version {version[:8]!r} is unknown here: this reader knows 1 and {VERSION}")
     try:
         return _DECODER.decode(_upgrade(body) if version == b"1" else body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(f"not a message of version {version.decode()}: {error}") from error
 
 

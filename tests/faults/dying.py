@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 from redis.exceptions import NoScriptError
 
+from rotator.resemblance import resembles
 from rotator.rotation import LEASE_SECONDS
 from rotavatar import keys
 from rotavatar.clock import ManualClock
@@ -85,6 +86,22 @@ class Fuse:
             raise lost
         self.dead = True
         raise Killed
+
+
+class Meanwhile(Fuse):
+    """Nobody dies: right after the first `name` took effect, and before its answer is read, `action` happens."""
+
+    def __init__(self, name: str, action: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.name, self.action = name, action
+        self.happened = False
+
+    async def around(self, name: str, effect: Callable[[], Awaitable[T]], *, lost: Exception) -> T:
+        answer = await effect()
+        if name == self.name and not self.happened:
+            self.happened = True
+            await self.action()
+        return answer
 
 
 class MortalRedis(Redis):
@@ -222,11 +239,20 @@ class World:
 
     async def say(self, kind: Callable[..., ScheduleMessage], **fields: Any) -> None:
         """Ingress adds a job; it is done."""
+        await self.add(kind, **fields)
+        await self.settle()
+
+    async def add(self, kind: Callable[..., ScheduleMessage], **fields: Any) -> None:
+        """Ingress adds a job."""
         self.clock.advance(0.01)
         base = {"workspace": Workspace(TEAM), "at": self.outside.now_ms, "trace": "t"}
         member = {} if kind.__name__ in {"Uninstalled", "TokensRevoked"} else {"user": User(USER)}
         await self.outside.job_store.add(kind(**base, **member, **fields))
-        await self.settle()
+
+    async def elsewhere(self, kind: Callable[..., ScheduleMessage], **fields: Any) -> None:
+        """Another replica does a job."""
+        await self.add(kind, **fields)
+        await self._jobs(self.outside)
 
     async def install(self, **how: Any) -> None:
         """Somebody consents; ingress stores it; the rest is done."""
@@ -263,7 +289,7 @@ class World:
         await self.redis.execute(0, "DEL", keys.refresh(Workspace(TEAM), USER), keys.refresh(Workspace(TEAM), "bot"))
 
     async def _round(self) -> bool:
-        done = await self._jobs()
+        done = await self._jobs(self.stage)
         now_ms, lease_end_ms = self.stage.now_ms, self.stage.now_ms + int(LEASE_SECONDS * 1000)
         claims = await self.stage.members.claim(PARTITION, now_ms=now_ms, lease_end_ms=lease_end_ms, want=10)
         for claim in claims:
@@ -273,18 +299,18 @@ class World:
             await self.stage.chores.round()
         return bool(done or claims or chores)
 
-    async def _jobs(self) -> int:
+    async def _jobs(self, stage: Stage) -> int:
         """Read what is new, and take over what the dead have left."""
-        store, stream, done = self.stage.job_store, STREAMS[PARTITION], 0
+        store, stream, done = stage.job_store, STREAMS[PARTITION], 0
         while await self.redis.execute(PARTITION, "XLEN", stream):
             entries = await store.take_over(stream, PARTITION, consumer="next", idle_ms=0, count=10)
             if not entries:
                 entries = await store.read(
-                    STREAMS, [PARTITION], consumer="stage", count=10, block_ms=1, redis=self.stage.redis
+                    STREAMS, [PARTITION], consumer="stage", count=10, block_ms=1, redis=stage.redis
                 )
             for entry in entries:
                 done += 1
-                if not await self.stage.jobs.handle(entry, decode(entry.body)):
+                if not await stage.jobs.handle(entry, decode(entry.body)):
                     await store.finish(entry.partition, entry.stream, [entry.id])
         return done
 
@@ -338,6 +364,12 @@ class World:
             return
         await self.outside.check_places(TEAM)
         assert bits == set(wardrobe.bits(seen.member.picture, seen.member.next))
+
+    def shows(self, content: bytes) -> bool:
+        """Whether Slack shows this picture of the person."""
+        photo = self.person.photo
+        stored = None if photo is None else self.simulator.slack.photos.content(photo)
+        return stored is not None and resembles(stored, content)
 
     def calls(self) -> int:
         """Calls of the Web API that reached Slack."""

@@ -1,13 +1,9 @@
 """Death at every write boundary: whoever comes next ends where the undisturbed run ends."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from rotator.resemblance import resembles
-from rotavatar.clock import ManualClock
 from rotavatar.keys import User
 from rotavatar.messages import (
     FrequencyChosen,
@@ -22,12 +18,9 @@ from rotavatar.messages import (
     UndoAsked,
     Uninstalled,
 )
-from rotavatar.redis import Redis
 from slack_simulator import lifecycle, people
-from slack_simulator.app import Simulator
 from tests.faults.dying import A_MONTH, OWN, TEAM, USER, Fuse, How, World
-from tests.pictures import draw_catalogue, picture
-from tests.servers import Server
+from tests.pictures import picture
 
 HOUR = 3600
 Scenario = Callable[[World], Awaitable[None]]
@@ -193,53 +186,33 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 
 
-@asynccontextmanager
-async def a_world(url: str, folder: Path) -> AsyncIterator[World]:
-    draw_catalogue(folder / "catalogue", packs={"critters": 12, "planets": 6})
-    clock = ManualClock()
-    redis = await Redis.connect(url, name="world")
-    async with Simulator(clock=clock) as simulator:
-        world = World(redis, simulator, clock, folder)
-        try:
-            yield world
-        finally:
-            await world.close()
-    await redis.close()
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-async def test_death_at_every_boundary(scenario: Scenario, memory_server: Server, tmp_path: Path) -> None:
-    async with a_world(memory_server.url, tmp_path) as world:
-        undisturbed = Fuse()
-        await world.reset(undisturbed)
-        await scenario(world)
-        await world.check()
-        expected, calls = await world.end_state(), world.calls()
-        assert undisturbed.effects
-        for how in How:
-            for k in range(1, len(undisturbed.effects) + 1):
-                fuse = Fuse(k, how)
-                await world.reset(fuse)
-                where = f"{how} at {k} of {undisturbed.effects}"
-                try:
-                    await scenario(world)
-                except Exception as error:
-                    raise AssertionError(where) from error
-                await world.check()
-                assert fuse.struck, where
-                assert world.deaths == (how is not How.LOST), where
-                assert await world.end_state() == expected, where
-                assert world.calls() <= calls + 1, where
+async def test_death_at_every_boundary(scenario: Scenario, world: World) -> None:
+    undisturbed = Fuse()
+    await world.reset(undisturbed)
+    await scenario(world)
+    await world.check()
+    expected, calls = await world.end_state(), world.calls()
+    assert undisturbed.effects
+    for how in How:
+        for k in range(1, len(undisturbed.effects) + 1):
+            fuse = Fuse(k, how)
+            await world.reset(fuse)
+            where = f"{how} at {k} of {undisturbed.effects}"
+            try:
+                await scenario(world)
+            except Exception as error:
+                raise AssertionError(where) from error
+            await world.check()
+            assert fuse.struck, where
+            assert world.deaths == (how is not How.LOST), where
+            assert await world.end_state() == expected, where
+            assert world.calls() <= calls + 1, where
 
 
-async def test_the_undisturbed_run_restores_the_own_photo(memory_server: Server, tmp_path: Path) -> None:
+async def test_the_undisturbed_run_restores_the_own_photo(world: World) -> None:
     """What the runs above are compared with is right itself."""
-    async with a_world(memory_server.url, tmp_path) as world:
-        for scenario in (restore, leave, leave_and_forget):
-            await world.reset(Fuse())
-            await scenario(world)
-            photo = world.person.photo
-            assert photo is not None
-            shown = world.simulator.slack.photos.content(photo)
-            assert shown is not None
-            assert resembles(shown, OWN)
+    for scenario in (restore, leave, leave_and_forget):
+        await world.reset(Fuse())
+        await scenario(world)
+        assert world.shows(OWN)

@@ -1,4 +1,4 @@
-"""The pages at the end of a consent, where the simulator has no such address: Slack's own programs and organisations."""
+"""The pages at the end of a consent, where the simulator has no such address: Slack's programs and organisations."""
 
 import pytest
 

@@ -250,8 +250,9 @@ class Household:
         self._screen.clear()
         self._screen.say("stopping everything")
         self._stop_drawing()
-        await self._remember_speed()
         for group in STOP_ORDER:
+            if "slack" in group:
+                await self._remember_speed()
             keepers = [self._keepers[name] for name in group if name in self._keepers]
             await asyncio.gather(*(keeper.stop(patience=PATIENCE[keeper.program.name]) for keeper in keepers))
         if self._drawing is not None:
@@ -267,7 +268,10 @@ class Household:
                 process.terminate()
 
     async def _remember_speed(self) -> None:
-        """Let the clock run at the real speed meanwhile: a night at an hour a second would be four years."""
+        """Let the clock run at the real speed meanwhile: a night at an hour a second would be four years.
+
+        Only once the rotator has stopped: a lease taken at an hour a second would last a day at the real speed.
+        """
         if "slack" not in self._ready:
             return
         with suppress(OSError, ValueError, TimeoutError, Unavailable):

@@ -58,10 +58,10 @@ def _next_hour(frequency: int, offset: float, after: float) -> float:
 
 def _next_day(days: int, offset: float, after: float, zone: ZoneInfo) -> float:
     """The first local day of this member's cycle whose local time of day comes after `after`."""
-    minute = offset * _MINUTES_A_DAY
-    phase = int(offset * days)
+    phase, share = divmod(offset * days, 1)
+    minute = share * _MINUTES_A_DAY
     today = datetime.fromtimestamp(after, zone).date()
-    first = today.toordinal() - (today.toordinal() - _EPOCH - phase) % days
+    first = today.toordinal() - (today.toordinal() - _EPOCH - int(phase)) % days
     for step in count():  # pragma: no branch - the second or third day is always later than today
         moment = _local(date.fromordinal(first + step * days), minute, zone)
         if moment > after:
@@ -126,5 +126,5 @@ def _open_hours(start: date, policy: Policy, zone: ZoneInfo) -> Iterator[tuple[f
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a region (`Europe`) is a folder to ZoneInfo
         return ZoneInfo("UTC")

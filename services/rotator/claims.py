@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from rotator.chores import Chores
-from rotator.measures import under_way
+from rotator.measures import lateness, under_way
 from rotator.rotation import LEASE_SECONDS, Rotation
 from rotavatar.clock import Clock
 from rotavatar.errors import Unavailable
@@ -109,6 +109,8 @@ class Claims:
             want=self._hands - self._busy,
         )
         for claim in claims:
+            if claim.due_ms is not None:
+                lateness.observe(max(0.0, now - claim.due_ms / 1000) / self._clock.span(1.0))
             self._busy += 1
             before = self._at_work.get((claim.workspace, claim.user))
             task = tasks.create_task(self._carry_out(claim, now, after=before))

@@ -78,7 +78,7 @@ async def test_a_claim_moves_due_members_to_in_flight_within_grants_and_cap(redi
     await place_due(redis, "U4", NOW + 60_000)
     store = MemberStore(redis)
     claims = await store.claim(P, now_ms=NOW + 1, lease_end_ms=NOW + 30_000, want=10)
-    assert [claim.user for claim in claims] == ["U1", "U2"]
+    assert [(claim.user, claim.due_ms) for claim in claims] == [("U1", NOW), ("U2", NOW)]
     assert await store.claim(P, now_ms=NOW + 2, lease_end_ms=NOW + 30_000, want=10) == []
     seen = await store.snapshot(W, User("U1"))
     assert seen is not None and seen.member is not None
@@ -95,6 +95,7 @@ async def test_a_lost_lease_is_taken_over_with_a_new_fence(redis: Redis) -> None
     (first,) = await store.claim(P, now_ms=NOW, lease_end_ms=NOW + 30_000, want=10)
     assert await store.claim(P, now_ms=NOW + 29_999, lease_end_ms=NOW + 60_000, want=10) == []
     (second,) = await store.claim(P, now_ms=NOW + 30_000, lease_end_ms=NOW + 60_000, want=10)
+    assert (first.due_ms, second.due_ms) == (NOW, None)
     assert second.user == first.user and second.fence > first.fence
 
 

@@ -66,11 +66,15 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """One member whose photo this worker may write now. `fence` tells this claim from every other."""
+    """One member whose photo this worker may write now. `fence` tells this claim from every other.
+
+    `due_ms` is when they were due; None where the claim takes over a lease that ran out.
+    """
 
     workspace: Workspace
     user: User
     fence: int
+    due_ms: float | None = None
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -148,8 +152,11 @@ class MemberStore:
             [keys.ready(partition)],
             [keys.tag(partition), now_ms, want, lease_end_ms, self._cap, DEFAULT_LIMITS, want],
         )
-        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return [Claim(Workspace(w.decode()), User(u.decode()), int(fence)) for w, u, fence in rows]
+        rows = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
+        return [
+            Claim(Workspace(w.decode()), User(u.decode()), int(fence), float(due) if due else None)
+            for w, u, fence, due in rows
+        ]
 
     async def next_ready(self, partition: int) -> float | None:
         """When (ms) the first workspace of a partition may rotate somebody; None when nothing is planned."""

@@ -2,7 +2,7 @@
 -- Claim members whose rotation may start now, of as many workspaces as it takes, in the order of their readiness.
 -- KEYS[1] ready set
 -- ARGV    prefix, now (ms), members wanted, end of the leases (ms), in-flight cap, default limits, most per workspace
--- Returns a flat list: workspace, member, fence, workspace, member, fence ...
+-- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), workspace, member ...
 -- Each command costs a microsecond or two, so nothing is read twice: this is what bounds rotations in Redis.
 -- include: rotation
 local ready, prefix, now, want, lease_end, cap, default, most =
@@ -10,14 +10,14 @@ local ready, prefix, now, want, lease_end, cap, default, most =
 local claimed = {}
 
 -- Counts the attempt and sets the fence; false where the member is no more.
-local function take(w, user)
+local function take(w, user, due)
   local key = prefix .. 'm:' .. w .. ':' .. user
   local m = redis.call('HMGET', key, 'v', 'a')
   if not m[1] then return false end
   local fence = string.format('%.0f', tonumber(m[1]) + 1)
   redis.call('HSET', key, 'v', fence, 'f', fence, 'a', tonumber(m[2] or 0) + 1)
   local n = #claimed
-  claimed[n + 1], claimed[n + 2], claimed[n + 3] = w, user, fence
+  claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, fence, due
   return true
 end
 
@@ -26,7 +26,7 @@ end
 local function take_over(w, flight, granted)
   local gone, lost = 0, redis.call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
   for _, user in ipairs(lost) do
-    if take(w, user) then
+    if take(w, user, '') then
       redis.call('ZADD', flight, lease_end, user)
     else
       redis.call('ZREM', flight, user)
@@ -43,7 +43,7 @@ local function take_due(w, due, flight, free)
   for i = 1, #heads, 2 do
     if #users == free or tonumber(heads[i + 1]) > now then break end
     users[#users + 1] = heads[i]
-    if take(w, heads[i]) then leases[#leases + 1], leases[#leases + 2] = lease_end, heads[i] end
+    if take(w, heads[i], heads[i + 1]) then leases[#leases + 1], leases[#leases + 2] = lease_end, heads[i] end
   end
   if #users > 0 then redis.call('ZREM', due, unpack(users)) end
   if #leases > 0 then redis.call('ZADD', flight, unpack(leases)) end
@@ -60,7 +60,7 @@ local function claim(w, limits, room)
   if busy > 0 and granted > 0 then lost, gone = take_over(w, flight, granted) end
   local in_flight = busy - gone
   local started, head = take_due(w, due, flight, math.max(0, math.min(granted - lost, cap - in_flight)))
-  local n = (#claimed - before) / 3
+  local n = (#claimed - before) / 4
   if n > 0 then
     pace.photo = math.max(pace.photo, now) + n * limits.photo[1]
     pace.profile = math.max(pace.profile, now) + n * limits.profile[1]
@@ -73,7 +73,7 @@ local function claim(w, limits, room)
 end
 
 for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
-  local room = want - #claimed / 3
+  local room = want - #claimed / 4
   if room <= 0 then break end
   local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'lim')
   if record[1] then

@@ -30,8 +30,9 @@ MAX_SPEED = 3600.0
 ATTENTIVE_SECONDS = 0.1
 """How often the speed is read where there is one: in local development somebody may change it at any moment."""
 
-NOTICE_SECONDS = 0.3
-"""How long before a new speed holds it is written down, so that every process changes at the same instant."""
+NOTICE_SECONDS = 0.5
+"""How long before a new speed holds it is written down, so that every process changes at the same instant. For as long
+after a measurement the speed is known; beyond that a clock runs at the real speed, so that it is never ahead."""
 
 
 class Clock(Protocol):
@@ -136,10 +137,13 @@ class RedisClock:
         self._period = period
         self._offset = 0.0
         self._pace = Pace()
+        self._known_until = 0.0
 
     def now(self) -> float:
         """See Clock."""
-        return self._pace.at(self.wall())
+        wall = self.wall()
+        known = min(wall, self._known_until)
+        return self._pace.at(known) + wall - known
 
     def wall(self) -> float:
         """See Clock."""
@@ -156,6 +160,7 @@ class RedisClock:
         after = self._monotonic()
         self._offset = redis_time - (before + after) / 2
         self._pace = pace
+        self._known_until = before + self._offset + NOTICE_SECONDS
 
     async def run(self) -> None:
         """Keep measuring until cancelled; while Redis is away the counter runs on."""

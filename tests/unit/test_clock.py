@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rotavatar.clock import ATTENTIVE_SECONDS, MAX_SPEED, Pace, RedisClock
+from rotavatar.clock import ATTENTIVE_SECONDS, MAX_SPEED, NOTICE_SECONDS, Pace, RedisClock
 
 HOUR = 3600.0
 
@@ -45,3 +45,19 @@ async def test_a_clock_that_has_a_speed_is_watched_attentively() -> None:
         for _ in range(3):
             await measured.get()
     running.cancel()
+
+
+async def test_a_clock_that_could_not_look_for_a_while_is_never_ahead() -> None:
+    counter = [0.0]
+
+    async def measure() -> tuple[float, Pace]:
+        return 1000.0 + counter[0], Pace(real=1000.0, virtual=1000.0, speed=HOUR)
+
+    clock = RedisClock(measure=measure, monotonic=lambda: counter[0])
+    await clock.synchronise()
+    counter[0] = NOTICE_SECONDS
+    assert clock.now() == 1000.0 + NOTICE_SECONDS * HOUR
+    counter[0] += 2.0
+    assert clock.now() == 1000.0 + NOTICE_SECONDS * HOUR + 2.0
+    await clock.synchronise()
+    assert clock.now() == 1000.0 + counter[0] * HOUR

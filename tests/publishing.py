@@ -141,12 +141,13 @@ async def stage(
     """A Stage with a workspace TEAM, on the Redis at `url`; nobody has installed the app yet."""
     catalogue = draw_catalogue(folder / "catalogue", packs={"critters": 3, "planets": 2})
     redis = await Redis.connect(url, name="stage")
-    clock = RedisClock(measure=redis.measure, period=0.5)
+    clock = RedisClock(measure=redis.measure)
     if speed != 1.0:
         await clock.synchronise()
         pace = {"real": clock.wall(), "virtual": clock.wall(), "speed": speed}
         await redis.execute(0, "HSET", CLOCK_KEY, *(str(part) for pair in pace.items() for part in pair))
     await clock.synchronise()
+    following = asyncio.create_task(clock.run())
     key = generate_key()
     try:
         async with _pictures(catalogue) as public_url, Simulator(clock=clock, rules=rules) as simulator:
@@ -174,6 +175,7 @@ async def stage(
             finally:
                 await it.stop()
     finally:
+        following.cancel()
         await redis.close()
 
 

@@ -1,11 +1,13 @@
 """Reading a family of streams: new jobs as they come, lost ones taken over, hopeless ones buried.
 
 An attempt is counted by Redis when a job is delivered, before any work, so a job that kills its process is counted too
-and reaches the dead letters. A job that fails stays pending; whoever sees it idle for `RETRY_IDLE_MS` tries it next.
+and reaches the dead letters. A job that fails stays pending; whoever sees it idle for `RETRY_IDLE_MS` tries it next. An
+attempt that failed because something else was away is not counted.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -143,6 +145,7 @@ class Consumer:
             await asyncio.gather(*(handle(batch) for batch in by_partition.values()))
         except Unavailable as error:
             log.warning("jobs left for the next attempt", reason=str(error))
+            await self._put_off([entry for batch in by_partition.values() for entry, _ in batch])
 
     async def _one(self, slots: asyncio.Semaphore, handle: Handler, entry: Entry, job: Job) -> Entry | None:
         """Returns the entry if it is done but not finished yet."""
@@ -152,6 +155,9 @@ class Consumer:
                     return None if await handle(entry, job) else entry
             except RequestRefused as error:
                 await self._bury(entry, str(error))
+            except Unavailable as error:
+                log.warning("job put off", workspace=job.workspace, trace=job.trace, reason=str(error))
+                await self._put_off([entry])
             except Exception as error:  # noqa: BLE001 - any failure of one job must leave the others alone
                 log.warning(
                     "job failed",
@@ -163,6 +169,10 @@ class Consumer:
                     reason=str(error),
                 )
         return None
+
+    async def _put_off(self, entries: Sequence[Entry]) -> None:
+        with suppress(Unavailable):
+            await self._jobs.put_off(entries, consumer=self._name)
 
     async def _bury(self, entry: Entry, reason: str) -> None:
         log.error("job buried", stream=entry.stream, id=entry.id, attempt=entry.attempt, reason=reason)

@@ -9,6 +9,7 @@ import pytest
 from rotavatar import keys
 from rotavatar.clock import RedisClock
 from rotavatar.consumer import Consumer
+from rotavatar.errors import Unavailable
 from rotavatar.keys import User, Workspace
 from rotavatar.messages import FrequencyChosen, Job, Joined, PublishAsked, ShuffleAsked, decode
 from rotavatar.records import Idle, Member, Status, WorkspaceRecord
@@ -178,6 +179,30 @@ async def test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing(redis: Re
     await jobs.requeue(letters[1])
     assert await redis.execute(P, "XLEN", streams[P]) == 1
     assert len(await jobs.dead_letters(P)) == 1
+
+
+async def test_what_failed_because_something_was_away_is_not_counted(redis: Redis) -> None:
+    streams = [keys.schedule_jobs(partition) for partition in range(keys.PARTITIONS)]
+    jobs, tries = JobStore(redis), 0
+    clock = RedisClock(measure=redis.measure)
+
+    async def handle(_entry: Entry, _job: Job) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries <= 8:
+            raise Unavailable("Redis refuses")
+        return False
+
+    consumer = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="c1", retry_idle_ms=20)
+    running = asyncio.create_task(consumer.run(handle))
+    await jobs.add(ShuffleAsked(workspace=W, user=User("U1"), at=1, trace=""))
+    async with asyncio.timeout(10):
+        while tries <= 8:
+            await asyncio.sleep(0.02)
+    consumer.stop()
+    await running
+    assert await jobs.dead_letters(P) == []
+    assert await jobs.backlog(streams[P], P) == (0, 0, 0)
 
 
 async def test_purging_leaves_no_key(redis: Redis) -> None:

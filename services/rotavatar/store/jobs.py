@@ -109,6 +109,17 @@ class JobStore:
         pending = await self._redis.execute(partition, "XPENDING", stream, GROUP, first, last, 1000, consumer)
         return {id_.decode(): int(count) for id_, _owner, _idle, count in pending}
 
+    async def put_off(self, entries: Sequence[Entry], *, consumer: str) -> None:
+        """Leave jobs pending without counting this attempt. Those that are finished are passed over.
+
+        A Redis that is full goes on delivering and counting, as reading takes no memory, while nothing can be finished.
+        """
+        for entry in entries:
+            await self._redis.execute(
+                entry.partition, "XCLAIM", entry.stream, GROUP, consumer, 0, entry.id,
+                "RETRYCOUNT", entry.attempt - 1, "JUSTID",
+            )  # fmt: skip
+
     async def finish(self, partition: int, stream: str, ids: Sequence[str]) -> None:
         """Ack and delete jobs."""
         await self._redis.run(partition, "ack", [stream], [GROUP, *ids])

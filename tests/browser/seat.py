@@ -121,18 +121,17 @@ class Seat:
         await expect(self.row).to_have_attribute("data-state", "connected")
         return scopes
 
-    async def ensure(self) -> None:
+    async def ensure(self, frequency: str = "Every hour") -> None:
         """Be connected with a rhythm, whatever was before."""
         await self.take()
         if await self.row.get_attribute("data-state") != "connected":
-            await self.settle()
+            await self.join()
+        await self.choose("frequency", frequency)
+        await self.says(f"A new photo {frequency.lower()}")
 
     async def settle(self, frequency: str = "Every hour") -> None:
         """Join, choose a rhythm, and let the first change come."""
-        await self.join()
-        await self.says("Welcome")
-        await self.choose("frequency", frequency)
-        await self.says("A new photo")
+        await self.ensure(frequency)
         async with self.changing(), hurrying(self.page):
             await self.changed()
         await self.says("A new photo")
@@ -205,6 +204,11 @@ class Seat:
         await self.take()
         await self.page.get_by_test_id("tab-trouble").click()
         await self.page.get_by_test_id(f"trouble-{scope}-{name}").click()
+
+    async def limit(self, method: str, *, seconds: int) -> None:
+        """Let this workspace's Slack refuse `method` for so long."""
+        body = {"team": self.team, "method": method, "seconds": seconds}
+        assert (await self.page.request.post("/ui/api/trouble/rate_limit", data=body)).ok
 
     async def calls(self, method: str) -> list[dict[str, Any]]:
         """The calls of `method` that this workspace's Slack has answered."""

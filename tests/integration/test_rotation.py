@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from rotavatar.messages import (
     UndoAsked,
     Uninstalled,
 )
-from rotavatar.records import OWN_PICTURE, Idle
+from rotavatar.records import OWN_PICTURE, Idle, Member
 from slack_simulator import lifecycle, people
 from slack_simulator.state import Member as Person
 from tests.pictures import draw_catalogue, picture
@@ -47,7 +48,7 @@ class Somebody:
 
     def __init__(self, on: Stage, team: str, person: Person) -> None:
         self.on, self.team, self.person = on, team, person
-        self.base = {"workspace": Workspace(team), "user": User(person.id), "trace": "t"}
+        self.base: dict[str, Any] = {"workspace": Workspace(team), "user": User(person.id), "trace": "t"}
 
     @property
     def at(self) -> int:
@@ -55,17 +56,17 @@ class Somebody:
         return self.on.now_ms
 
     async def frequency(self, seconds: int) -> None:
-        await self.on.say(FrequencyChosen(**self.base, at=self.at, seconds=seconds))  # type: ignore[arg-type]
+        await self.on.say(FrequencyChosen(**self.base, at=self.at, seconds=seconds))
 
     async def shuffle(self) -> None:
-        await self.on.say(ShuffleAsked(**self.base, at=self.at))  # type: ignore[arg-type]
+        await self.on.say(ShuffleAsked(**self.base, at=self.at))
 
     @property
     def hash(self) -> str:
         photo = self.on.simulator.slack.world.member(self.team, self.person.id).photo  # type: ignore[union-attr]
         return photo.avatar_hash if photo else ""
 
-    async def record(self):
+    async def record(self) -> Member:
         return await self.on.member(self.team, self.person.id)
 
 
@@ -283,7 +284,7 @@ async def test_a_dead_token_asks_to_reconnect_and_choices_survive(on: Stage, tea
 
 
 async def test_a_revocation_older_than_the_credential_is_ignored(on: Stage, team: str, ana: Somebody) -> None:
-    base = {"workspace": Workspace(team), "trace": "t"}
+    base: dict[str, Any] = {"workspace": Workspace(team), "trace": "t"}
     on.clock.advance(60)
     await on.say(TokensRevoked(**base, at=on.now_ms - 120_000, users=(User(ana.person.id),), bot=True))
     assert (await ana.record()).credential

@@ -1,5 +1,7 @@
 """The member's record under any order and repetition of what people and Slack say. Pure functions only."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ W, U = Workspace("T1"), User("U1")
 PACKS = frozenset({"critters", "planets"})
 POLICY = Policy()
 OURS = ("critters/1", "critters/2", "planets/3")
-BASE = {"workspace": W, "user": U, "trace": ""}
+BASE: dict[str, Any] = {"workspace": W, "user": U, "trace": ""}
 KINDS = (
     lambda at: FrequencyChosen(**BASE, at=at, seconds=HOUR * (1 + at % 2)),
     lambda at: PackChosen(**BASE, at=at, pack=("critters", "planets", "unknown")[at % 3]),

@@ -9,7 +9,7 @@ from rotavatar import messages
 from rotavatar.errors import MalformedMessage
 from rotavatar.messages import Job, Message, decode, encode
 
-KINDS = tuple(kind for kind in Job.__args__)  # type: ignore[attr-defined]
+KINDS = tuple(kind for kind in Job.__args__)
 TAGS = [kind.__struct_config__.tag for kind in KINDS]
 jobs = st.one_of(*(st.from_type(kind) for kind in KINDS)).filter(
     lambda job: len(encode(job)) < 100_000 and all(abs(n) < 2**63 for n in _numbers(job))

@@ -47,8 +47,8 @@ format: $(READY) ## Put the code in its form, and repair what can be repaired
 
 ##@ Measure and describe it
 .PHONY: bench docs
-bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against other libraries, into benchmarks/RESULTS.md
-	PYTHONPATH=services:simulator .cache/bench/bin/python -m benchmarks
+bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against other libraries, into benchmarks/RESULTS.md (ROW=ack measures one row)
+	PYTHONPATH=services:simulator .cache/bench/bin/python -m benchmarks $(ROW)
 
 docs: $(READY) ## Build the documentation into site/, every warning an error
 	$(BIN)/python -m rotavatar.settings > docs/settings.md

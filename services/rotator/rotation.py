@@ -50,6 +50,9 @@ LEASE_SECONDS: Final = 30.0
 BUSY_PERSON_SECONDS: Final = 5.0
 """When the same person is being written in another workspace of their organisation, the claim is given back."""
 
+PACED: Final = {"users.setPhoto": "photo", "users.deletePhoto": "photo", "users.profile.get": "profile"}
+"""Slack's methods that a Retry-After of theirs holds up, by the name of their pacer."""
+
 Decide = Callable[[Snapshot], Awaitable[Commit] | Commit]
 
 
@@ -355,8 +358,8 @@ class Rotation:
             return await self._leave(claim, seen, token=None)
         if isinstance(error, PictureRefused):
             log.error("picture refused", workspace=claim.workspace, picture=member.next, code=error.code)
-        if isinstance(error, SlackBusy) and error.retry_after:
-            method = "photo" if "Photo" in error.method else "profile"
+        method = PACED.get(error.method)
+        if method and isinstance(error, SlackBusy) and error.retry_after:
             until = self._now_ms() + int(error.retry_after * 1000)
             await self._members.hold(claim.workspace, method, until_ms=until)
         jitter = self._random()

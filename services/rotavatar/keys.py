@@ -135,3 +135,8 @@ def refresh(workspace: Workspace, subject: str) -> str:
 def consent(nonce: str) -> str:
     """String with expiry: the OAuth state with this nonce was used."""
     return f"{tag(0)}consent:{nonce}"
+
+
+def refresh_budget(partition: int) -> str:
+    """String with expiry: what the partition has used of its share of the app's token refreshes."""
+    return tag(partition) + "refreshes"

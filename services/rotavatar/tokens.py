@@ -17,7 +17,8 @@ from rotavatar.clock import Clock
 from rotavatar.configuration import Secret
 from rotavatar.credentials import Credential, open_credential, seal_credential
 from rotavatar.errors import CredentialDead, SlackBusy, SlackError
-from rotavatar.keys import Workspace
+from rotavatar.keys import PARTITIONS, Workspace
+from rotavatar.pacing import Limit
 from rotavatar.records import Member, Snapshot, WorkspaceRecord
 from rotavatar.slack import SlackClient
 from rotavatar.store import Commit, LeaseStore, MemberStore, Outcome, Place, WorkspaceStore
@@ -27,6 +28,10 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS: Final = 2 * 3600
 """Refreshed when less than this remains of the 12 hours."""
+
+BUDGET: Final = Limit(per_minute=540 // PARTITIONS, burst=5)
+"""A partition's share of the app's refreshes. Slack takes 600 calls of oauth.v2.access a minute from an app
+(https://docs.slack.dev/reference/methods/oauth.v2.access); a tenth is left for people who install."""
 
 LEASE_SECONDS: Final = 30.0
 REFRESH: Final = "oauth.v2.access"
@@ -123,6 +128,7 @@ class Tokens:
             try:
                 if not await record(blob, blob, int(self._clock.now() * 1000)):
                     return self._remaining(credential, _busy("refresh_overtaken"))
+                await self._afford(workspace)
                 renewed = await self._refresh(credential, app_id)
             except CredentialDead as error:
                 log.warning("token not refreshed", workspace=workspace, user=subject, code=error.code)
@@ -136,6 +142,13 @@ class Tokens:
                 pass
             log.info("token refreshed", workspace=workspace, user=subject)
             return renewed.access_token.reveal()
+
+    async def _afford(self, workspace: Workspace) -> None:
+        """Take one refresh out of the budget. Raises SlackBusy with the seconds to wait where it is spent."""
+        now_ms = int(self._clock.now() * 1000)
+        slot_ms = await self._leases.refresh_slot(workspace, BUDGET, now_ms=now_ms)
+        if slot_ms > now_ms:
+            raise SlackBusy(method=REFRESH, code="budget_spent", retry_after=(slot_ms - now_ms) / 1000)
 
     async def _refresh(self, credential: Credential, app_id: str) -> Credential:
         app = self._apps.get(app_id)

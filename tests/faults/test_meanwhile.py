@@ -23,7 +23,8 @@ from rotavatar.messages import (
     Uninstalled,
 )
 from rotavatar.records import OWN_PICTURE, Idle, Member, Wish
-from rotavatar.store import Commit, Outcome, Place
+from rotavatar.store import Commit, LeaseStore, Outcome, Place
+from rotavatar.tokens import BUDGET
 from rotavatar.vault import Owner
 from slack_simulator import lifecycle
 from tests.faults.dying import A_MONTH, OWN, TEAM, USER, Fuse, Meanwhile, World
@@ -305,3 +306,32 @@ async def test_a_credential_opens_after_all_this(world: World) -> None:
     member = await world.outside.member(TEAM, USER)
     owner = Owner("member", Workspace(TEAM), User(USER))
     assert open_credential(world.vault, member.credential, owner).access_token.reveal()
+
+
+async def test_when_the_budget_of_refreshes_is_spent_the_old_token_serves_and_an_expired_one_waits(
+    world: World,
+) -> None:
+    await world.reset(Fuse())
+    world.simulator.configure(token_rotation=True)
+    await world.install()
+    leases = LeaseStore(world.outside.redis)
+    world.clock.advance(11 * HOUR)
+    while await leases.refresh_slot(Workspace(TEAM), BUDGET, now_ms=world.outside.now_ms) == world.outside.now_ms:
+        pass
+    await world.add(ShuffleAsked)
+    await world._round()
+    assert world.outside.calls("oauth.v2.access") == 0
+    assert world.outside.calls("users.setPhoto", result="ok") == 1
+    world.clock.advance(2 * HOUR)
+    while await leases.refresh_slot(Workspace(TEAM), BUDGET, now_ms=world.outside.now_ms) == world.outside.now_ms:
+        pass
+    await world.add(ShuffleAsked)
+    await world._round()
+    member = await world.outside.member(TEAM, USER)
+    assert (bool(member.credential), member.wish) == (True, Wish.SHUFFLE)
+    pace = await world.outside.redis.execute(
+        partition_of(Workspace(TEAM)), "HGET", f"rv:{{p{partition_of(Workspace(TEAM)):02d}}}:pace:{TEAM}", "profile!"
+    )
+    assert pace is None
+    await world.settle()
+    assert world.outside.calls("users.setPhoto", result="ok") == 2

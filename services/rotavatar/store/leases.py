@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from rotavatar import keys
 from rotavatar.keys import User, Workspace
+from rotavatar.pacing import Limit
 from rotavatar.redis import Redis
 
 
@@ -28,6 +29,12 @@ class LeaseStore:
         """Hold the lease under which one credential is refreshed (`subject`: a user id, or `bot`)."""
         async with self._held(keys.partition_of(workspace), keys.refresh(workspace, subject), seconds) as got:
             yield got
+
+    async def refresh_slot(self, workspace: Workspace, limit: Limit, *, now_ms: int) -> int:
+        """One token refresh out of the share of the workspace's partition, `limit`: `now_ms`, or when to ask again."""
+        partition = keys.partition_of(workspace)
+        args = [now_ms, limit.interval_ms, limit.burst]
+        return int(await self._redis.run(partition, "budget", [keys.refresh_budget(partition)], args))
 
     @asynccontextmanager
     async def _held(self, partition: int, key: str, seconds: float) -> AsyncIterator[bool]:

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from rotator.resemblance import resembles
+from rotator.wardrobe import Wardrobe
 from rotavatar import keys
 from rotavatar.catalogue import Library
 from rotavatar.clock import CLOCK_KEY, PACE_FIELDS, RedisClock
@@ -34,7 +35,6 @@ from rotavatar.redis.scripts import script
 from rotavatar.store import MemberStore
 from rotavatar.store.jobs import GROUP
 from rotavatar.vault import Vault
-from rotator.wardrobe import Wardrobe
 from slack_simulator import people
 from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig, DeliveryRules, Rules
@@ -83,6 +83,7 @@ class Product:
         self.reviving: set[asyncio.Task[None]] = set()
         self.key = generate_key()
         self.simulator: Simulator
+        self.browser: httpx.AsyncClient
         self.redis: Redis
         self.clock: RedisClock
 
@@ -167,10 +168,10 @@ class Product:
                     await self.redis.execute(
                         partition, "XCLAIM", stream, GROUP, owner, 0, id_, "IDLE", 60_000, "JUSTID"
                     )
-        for name in self.keys(b":refresh:", b":person:"):
+        for name in self.names(b":refresh:", b":person:"):
             self.server.command("DEL", name)
 
-    def keys(self, *parts: bytes) -> list[bytes]:
+    def names(self, *parts: bytes) -> list[bytes]:
         """The names of all keys that hold one of `parts`; of all keys without."""
         names: list[bytes] = self.server.command("KEYS", "*")
         return [name for name in names if not parts or any(part in name for part in parts)]
@@ -253,7 +254,7 @@ class Person:
         async def said() -> bool:
             return words in self.tab()
 
-        await until(said, f"{words!r} in {self.tab()}")
+        await until(said, f"{words!r} in the Home tab")
 
     async def click(self, action: str, value: str | None = None) -> None:
         """Use a control; again where Slack shows that it failed."""
@@ -301,7 +302,7 @@ class Person:
 
     def shows_photo(self, content: bytes) -> bool:
         """Whether Slack shows this picture of the person."""
-        stored = self.member.photo and self.slack.photos.content(self.member.photo)
+        stored = None if self.member.photo is None else self.slack.photos.content(self.member.photo)
         return stored is not None and resembles(stored, content)
 
     async def settled(self) -> None:
@@ -331,15 +332,11 @@ class Person:
         return seen.due is not None and seen.due / 1000 <= self.product.clock.now()
 
     def calls(self) -> Counter[str]:
-        """How many calls of each method reached Slack; trades of a code are nobody's."""
+        """How many calls of each method reached Slack since its journal was cleared."""
         counted: Counter[str] = Counter()
-        for (team, method, _), n in self.journal_outcomes().items():
-            if team in (self.team, ""):
-                counted[method] += n
+        for (_, method, _), n in self.product.journal.outcomes.items():
+            counted[method] += n
         return counted
-
-    def journal_outcomes(self) -> Counter[tuple[str, str, str]]:
-        return Counter(self.product.journal.outcomes)
 
     async def ending(self) -> dict[str, Any]:
         """Everything that must not depend on who died; ids and times aside."""
@@ -349,7 +346,7 @@ class Person:
         wardrobe = Wardrobe(Library(self.product.folder / "catalogue"))
         worn = await MemberStore(self.product.redis).worn(Workspace(self.team))
         bits = {8 * place + n for place, byte in enumerate(worn) for n in range(8) if byte & (0x80 >> n)}
-        loaded = wardrobe.load(member.picture)
+        loaded = wardrobe.load(member.picture) if member.picture else None
         store = open_photo_store(str(self.product.folder / "photos"), Vault(KeyRing(Secret(self.product.key))))
         kept = [photo.ref.name async for photo in store.photos() if photo.ref.workspace == self.team]
         places = [seen.due is not None, seen.lease is not None, bool(member.idle)]
@@ -368,13 +365,13 @@ class Person:
             "credentials": (bool(member.credential), bool(seen.record.credential)),
             "epochs": (member.epoch > 0, seen.record.status),
             "tab": plain(self.tab()),
-            "dead letters": self.product.keys(b":dead"),
+            "dead letters": self.product.names(b":dead"),
         }
 
 
 def plain(tab: str) -> str:
     """A tab without dates, addresses and the versions in its block ids."""
-    return re.sub(r"<!date\^\d+|https?://[^'|]+|'block_id': '[^']*'|'value': '[^']*'", "…", tab)
+    return re.sub(r"<!date[^>]*>|https?://[^'|]+|'block_id': '[^']*'|'value': '[^']*'", "…", tab)
 
 
 @asynccontextmanager
@@ -412,8 +409,12 @@ async def _slack(it: Product, app: dict[str, Any]) -> AsyncIterator[Simulator]:
         **{"events": EVENTS, **app},
     )
     rules = Rules(delivery=DeliveryRules(retry_after=RETRIES))
-    simulator = Simulator(config, rules=rules, clock=it.clock, public_url=f"http://127.0.0.1:{it.slack_gate.port}")
-    async with simulator:
-        assert simulator._server is not None
-        it.slack_gate.upstream = simulator._server.port
+    it.slack_gate.upstream = free_port()
+    async with Simulator(
+        config,
+        rules=rules,
+        clock=it.clock,
+        port=it.slack_gate.upstream,
+        public_url=f"http://127.0.0.1:{it.slack_gate.port}",
+    ) as simulator:
         yield simulator

@@ -86,6 +86,7 @@ class Wire:
             content=content,
             extensions=self._extensions,
         )
+        request.headers.encoding = "ascii"  # what httpx else finds out by decoding every header: 20 µs
         try:
             async with asyncio.timeout(self._whole):
                 response = await self._transport.handle_async_request(request)

@@ -156,12 +156,12 @@ class Product:
 
     async def _revive(self, name: str) -> None:
         assert await self.running[name].wait() == -signal.SIGKILL
-        await self._forget_holders()
+        await self.forget_holders()
         await self.start(name)
         await self.pass_time(LEASES)
 
-    async def _forget_holders(self) -> None:
-        """Let a minute pass for what the dead process holds: pending jobs and keys that expire."""
+    async def forget_holders(self) -> None:
+        """Let a minute pass for what somebody holds who may be dead: pending jobs and keys that expire."""
         for partition in range(keys.PARTITIONS):
             for stream in (keys.schedule_jobs(partition), keys.publish_jobs(partition)):
                 for id_, owner, *_ in await self.redis.execute(partition, "XPENDING", stream, GROUP, "-", "+", 100):

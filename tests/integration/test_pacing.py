@@ -221,3 +221,18 @@ async def test_limits_that_change_count_from_the_next_claim_on(stores: list[Memb
     assert first is not None and first > START + 10_000
     assert len(await store.claim(P, now_ms=int(first), lease_end_ms=int(first) + LEASE, want=20)) == 1
     assert await store.next_ready(P) == first + Limit(per_minute=2, burst=1).interval_ms
+
+
+@pytest.mark.parametrize("limit", [Limits().photo, Limit(per_minute=60, burst=10)])
+async def test_the_worst_minute_begins_with_all_that_waited(stores: list[MemberStore], limit: Limit) -> None:
+    await populate(stores, Limits(photo=limit))
+    workers = Workers(stores, 0)
+    while workers.now <= START + GRANT + MINUTE:
+        waits = max(0, START + GRANT - workers.now)
+        for claim in await stores[0].claim(P, now_ms=workers.now, lease_end_ms=workers.now + LEASE, want=20):
+            workers.photos.append(workers.now + waits)
+            await workers.settle(claim, workers.now + 500)
+        ready = await stores[0].next_ready(P)
+        assert ready is not None
+        workers.now = max(workers.now + 1, int(ready))
+    assert limit.per_minute - 1 <= busiest(workers.photos) <= limit.per_minute

@@ -15,7 +15,7 @@ run: $(READY) ## Start everything on this machine, with a simulated Slack, and p
 	@exec $(BIN)/rotavatar dev
 
 ##@ Check it
-.PHONY: test test-quick test-unit test-integration test-browser coverage lint format
+.PHONY: test test-quick test-unit test-integration test-browser coverage lint format mutations
 test: lint system ## Everything: lint, all tests, coverage by branch with its floor
 	$(PYTEST) --cov --cov-report=term
 
@@ -44,6 +44,9 @@ lint: $(READY) ## Format, lint, types, layers
 format: $(READY) ## Put the code in its form, and repair what can be repaired
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+mutations: $(READY) system ## Break each promise once in a copy, and see that a test notices
+	$(BIN)/python -m tests.mutations
 
 ##@ Measure and describe it
 .PHONY: bench docs

@@ -11,6 +11,7 @@ import httpx
 from rotator.chores import Chores
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
+from rotator.notice import Notice
 from rotator.revocations import Revocations
 from rotator.rotation import LEASE_SECONDS, Rotation
 from rotator.wardrobe import Wardrobe
@@ -94,6 +95,7 @@ class Stage:
             photos=self.photos,
             wardrobe=self.wardrobe,
             farewell=leaving,
+            notice=Notice(slack=self.slack, tokens=self.tokens),
             may_fetch=lambda host: host == "127.0.0.1",
             random=lambda: 0.0,
         )
@@ -150,7 +152,7 @@ class Stage:
                     access_token=Secret(token.access),
                     refresh_token=None if token.refresh is None else Secret(token.refresh),
                     expires_at=expires,
-                    scopes=(),
+                    scopes=self.simulator.slack.app.bot_scopes if kind == "bot" else (),
                 ),
                 owner,
             )

@@ -23,13 +23,14 @@ from rotavatar.apps import AppRegistry, app_of_settings
 from rotavatar.catalogue import Library
 from rotavatar.clock import RedisClock
 from rotavatar.configuration import declared
-from rotavatar.errors import ConfigurationError, Unavailable
+from rotavatar.errors import ConfigurationError
 from rotavatar.health import Check, listen, serving_probes
 from rotavatar.keyring import KeyRing
 from rotavatar.process import Life
 from rotavatar.redis import Redis
 from rotavatar.settings import IngressSettings, load
 from rotavatar.slack import SlackAddresses, SlackClient
+from rotavatar.starting import redis_when_there
 from rotavatar.store import AppStore, ConsentStore, JobStore, WorkspaceStore
 from rotavatar.vault import Vault
 
@@ -59,7 +60,7 @@ async def serve(life: Life, *, environ: Mapping[str, str]) -> None:
     telemetry.configure("ingress", log_format=settings.process.log_format, level=settings.process.log_level)
     library = Library(settings.catalogue.folder)
     listener = listen(settings.process.host, settings.web.port, setting="ROTAVATAR_PORT")
-    redis = await _connect(settings, life)
+    redis = await redis_when_there(settings.redis.url.reveal(), name="ingress", life=life, patience=REDIS_SECONDS)
     if redis is None:
         return
     try:
@@ -125,17 +126,6 @@ def _application(
     )
     pages = create_site(oauth, lambda: library.current)
     return Ingress(routes, pictures=Pictures(settings.catalogue.folder), pages=pages)
-
-
-async def _connect(settings: IngressSettings, life: Life) -> Redis | None:
-    """Redis, as soon as it is there; None when the process was stopped before."""
-    while True:
-        try:
-            return await Redis.connect(settings.redis.url.reveal(), name="ingress", patience=REDIS_SECONDS)
-        except Unavailable as error:
-            log.warning("waiting for redis", reason=str(error))
-        if not await life.pause(LOOK_SECONDS):
-            return None
 
 
 async def _keep_looking(library: Library) -> None:

@@ -22,9 +22,9 @@ from rotavatar.errors import Unavailable
 from rotavatar.health import Heartbeat, serving_probes
 from rotavatar.keyring import KeyRing
 from rotavatar.process import Life
-from rotavatar.redis import Redis
 from rotavatar.settings import PublisherSettings
 from rotavatar.slack import SlackAddresses, SlackClient
+from rotavatar.starting import redis_when_there
 from rotavatar.store import JobStore, LeaseStore, MemberStore, PublishStore, WorkspaceStore
 from rotavatar.store.apps import AppStore
 from rotavatar.tokens import Tokens
@@ -48,7 +48,9 @@ async def serve(settings: PublisherSettings, life: Life) -> None:
     ring = KeyRing(settings.vault.keys)
     vault = Vault(ring)
     library = Library(settings.catalogue.folder)
-    redis = await Redis.connect(settings.redis.url.reveal(), name="publisher")
+    redis = await redis_when_there(settings.redis.url.reveal(), name="publisher", life=life)
+    if redis is None:
+        return
     clock = RedisClock(measure=redis.measure)
     await clock.synchronise()
     jobs, members, workspaces, publishing = (

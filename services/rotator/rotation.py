@@ -17,6 +17,7 @@ from rotator.choices import LEAVING
 from rotator.farewell import Farewell
 from rotator.judgement import Verdict, judge
 from rotator.measures import rotations
+from rotator.notice import Notice
 from rotator.placement import placed, replaced
 from rotator.resemblance import resembles
 from rotator.wardrobe import Wardrobe
@@ -33,7 +34,7 @@ from rotavatar.errors import (
 from rotavatar.messages import PublishAsked
 from rotavatar.pacing import GRANT_SECONDS
 from rotavatar.photo_store import PhotoRef, PhotoStore
-from rotavatar.records import OWN_PICTURE, Member, OwnPhoto, Snapshot, Wish
+from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Wish
 from rotavatar.slack import Profile, SlackClient
 from rotavatar.slack.photos import mime_of
 from rotavatar.store import Claim, Commit, LeaseStore, MemberStore, Outcome, Place
@@ -82,6 +83,7 @@ class Rotation:
         photos: PhotoStore,
         wardrobe: Wardrobe,
         farewell: Farewell,
+        notice: Notice,
         may_fetch: Callable[[str], bool],
         random: Callable[[], float],
     ) -> None:
@@ -94,6 +96,7 @@ class Rotation:
         self._photos = photos
         self._wardrobe = wardrobe
         self._farewell = farewell
+        self._notice = notice
         self._may_fetch = may_fetch
         self._random = random
 
@@ -373,7 +376,9 @@ class Rotation:
             changed, wait = results.failed(_member(now), error, jitter=jitter, now_ms=self._now_ms())
             return await self._settled(now, changed, delay=wait)
 
-        await self._commit(claim, seen, after)
+        seen = await self._commit(claim, seen, after)
+        if _member(seen).idle is Idle.RECONNECT:
+            await self._notice.connection_broke(seen)
         log.warning(
             "rotation failed",
             workspace=claim.workspace,

@@ -12,6 +12,7 @@ from rotator.chores import Chores
 from rotator.claims import HANDS, Claims
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
+from rotator.notice import Notice
 from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
 from rotator.wardrobe import Wardrobe
@@ -24,9 +25,9 @@ from rotavatar.health import Heartbeat, serving_probes
 from rotavatar.keyring import KeyRing
 from rotavatar.photo_store import open_photo_store
 from rotavatar.process import Life
-from rotavatar.redis import Redis
 from rotavatar.settings import RotatorSettings
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
+from rotavatar.starting import redis_when_there
 from rotavatar.store import JobStore, LeaseStore, MemberStore, WorkspaceStore
 from rotavatar.store.apps import AppStore
 from rotavatar.tokens import Tokens
@@ -44,7 +45,9 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
     vault = Vault(ring)
     wardrobe = Wardrobe(Library(settings.catalogue.folder))
     photos = open_photo_store(settings.photos.store_url, vault)
-    redis = await Redis.connect(settings.redis.url.reveal(), name="rotator")
+    redis = await redis_when_there(settings.redis.url.reveal(), name="rotator", life=life)
+    if redis is None:
+        return
     clock = RedisClock(measure=redis.measure)
     await clock.synchronise()
     members, workspaces, jobs = MemberStore(redis), WorkspaceStore(redis), JobStore(redis)
@@ -76,6 +79,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
             photos=photos,
             wardrobe=wardrobe,
             farewell=leaving,
+            notice=Notice(slack=slack, tokens=tokens),
             may_fetch=settings.photos.fetch_hosts.allow,
             random=random.random,
         )

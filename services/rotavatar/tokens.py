@@ -104,6 +104,12 @@ class Tokens:
 
         return await self._renewed(workspace, SUBJECT_OF_BOT, owner, read=read, record=store)
 
+    def bot_scopes(self, workspace: Workspace, record: WorkspaceRecord) -> frozenset[str]:
+        """What the workspace allowed the bot; empty where there is no bot token. Raises VaultError."""
+        if not record.credential:
+            return frozenset()
+        return frozenset(open_credential(self._vault, record.credential, Owner("bot", workspace)).scopes)
+
     def _expires_soon(self, credential: Credential) -> bool:
         return credential.expires_at is not None and credential.expires_at - self._clock.now() < REFRESH_SECONDS
 

@@ -278,6 +278,10 @@ async def test_a_dead_token_asks_to_reconnect_and_choices_survive(on: Stage, tea
     await on.rotate()
     member = await ana.record()
     assert (member.idle, member.credential, member.frequency) == (Idle.RECONNECT, b"", HOUR)
+    assert on.calls("chat.postMessage", result="ok") == 1
+    on.clock.advance(HOUR)
+    assert await on.rotate() == 0
+    assert on.calls("chat.postMessage") == 1
     await on.install(ana.person, team, bot=False)
     assert (await ana.record()).idle is Idle.NO
     await on.check_places(team)

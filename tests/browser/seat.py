@@ -174,12 +174,19 @@ class Seat:
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
-        """What happens inside gives this person another photo, and the page shows it."""
+        """What happens inside gives this person another photo, and the page and the Home tab show it."""
         self._before = await self.photo_hash()
         source = await self.row.locator("img").last.get_attribute("src")
         yield
         await self.changed()
         await expect(self.row.locator("img").last).not_to_have_attribute("src", source or "")
+        await eventually(self._is_fresh, "a Home tab that shows the present photo")
+
+    async def _is_fresh(self) -> bool:
+        """A click on what an older Home tab offered may meet a control that is being redrawn."""
+        shown = [await image.get_attribute("src") or "" for image in await self.home.locator("figure img").all()]
+        present = await self.photo_hash()
+        return any(present in source for source in shown)
 
     async def changed(self) -> None:
         """Wait for another photo than `changing` began with."""

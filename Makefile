@@ -17,7 +17,7 @@ run: $(READY) ## Start everything on this machine, with a simulated Slack, and p
 ##@ Check it
 .PHONY: test test-quick test-unit test-integration test-browser coverage lint format mutations
 test: lint system ## Everything: lint, all tests, coverage by branch with its floor
-	$(PYTEST) --cov --cov-report=term
+	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term
 
 test-quick: $(READY) ## The tests that take seconds and need nothing of the system
 	$(PYTEST) -m "not slow and not browser and not redis7"

@@ -154,6 +154,8 @@ NOW = int(time.time())
         (f"{NOW}.123456", None, NOW * 1000 + 123),
         ("111111111.222", NOW, NOW * 1000),
     ],
+    # The time is in no name: runs in parallel must collect the same tests.
+    ids=[f"case{number}" for number in range(9)],
 )
 def test_the_finer_time_counts_where_it_is_sane(event_ts: Any, event_time: Any, expected: int) -> None:
     payload = at.event("app_uninstalled", event_ts=event_ts, envelope={"event_time": event_time})

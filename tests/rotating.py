@@ -14,6 +14,7 @@ from rotator.jobs import Jobs
 from rotator.notice import Notice
 from rotator.revocations import Revocations
 from rotator.rotation import LEASE_SECONDS, Rotation
+from rotator.showing import Showing
 from rotator.wardrobe import Wardrobe
 from rotavatar import keys
 from rotavatar.catalogue import Library
@@ -92,11 +93,12 @@ class Stage:
             tokens=self.tokens,
             members=self.members,
             leases=LeaseStore(redis),
-            photos=self.photos,
+            showing=Showing(
+                slack=self.slack, photos=self.photos, wardrobe=self.wardrobe, may_fetch=lambda host: host == "127.0.0.1"
+            ),
             wardrobe=self.wardrobe,
             farewell=leaving,
             notice=Notice(slack=self.slack, tokens=self.tokens),
-            may_fetch=lambda host: host == "127.0.0.1",
             random=lambda: 0.0,
         )
         self.chores = Chores(

@@ -87,3 +87,9 @@ def _rests(member: Member, at_ms: int) -> bool:
 
 def _same_schedule(before: Member | None, after: Member) -> bool:
     return before is not None and all(getattr(before, name) == getattr(after, name) for name in SCHEDULE)
+
+
+def member_of(seen: Snapshot) -> Member:
+    """The member's record where there must be one."""
+    assert seen.member is not None
+    return seen.member

@@ -153,3 +153,15 @@ def backoff(member: Member, jitter: float) -> float:
     """Seconds until the next try, after as many as `member` has had; `jitter` is between 0 and 1."""
     step = min(max(member.attempt, 1), len(RETRY_SECONDS)) - 1
     return RETRY_SECONDS[step] * (1 + jitter / 2)
+
+
+def target(member: Member) -> str:
+    """The picture that the write is to show. A retry shows what was meant the first time."""
+    match member.wish:
+        case Wish.UNDO:
+            return member.previous
+        case Wish.RESTORE | Wish.LEAVE | Wish.FORGET:
+            return OWN_PICTURE
+        case _:
+            intent = member.intent
+            return intent.picture if intent is not None and intent.picture != OWN_PICTURE else member.next

@@ -15,17 +15,16 @@ import structlog
 from rotator import results
 from rotator.choices import LEAVING
 from rotator.farewell import Farewell
-from rotator.judgement import Verdict, judge
+from rotator.judgement import Verdict
 from rotator.measures import rotations
 from rotator.notice import Notice
-from rotator.placement import placed, replaced
-from rotator.resemblance import resembles
+from rotator.placement import member_of, placed, replaced
+from rotator.showing import Showing
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
 from rotavatar.errors import (
     CredentialDead,
     PictureRefused,
-    RequestRefused,
     SlackBusy,
     SlackError,
     Unavailable,
@@ -33,10 +32,8 @@ from rotavatar.errors import (
 )
 from rotavatar.messages import PublishAsked
 from rotavatar.pacing import GRANT_SECONDS
-from rotavatar.photo_store import PhotoRef, PhotoStore
-from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Wish
+from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot, Wish
 from rotavatar.slack import Profile, SlackClient
-from rotavatar.slack.photos import mime_of
 from rotavatar.store import Claim, Commit, LeaseStore, MemberStore, Outcome, Place
 from rotavatar.tokens import Tokens
 
@@ -80,24 +77,22 @@ class Rotation:
         tokens: Tokens,
         members: MemberStore,
         leases: LeaseStore,
-        photos: PhotoStore,
+        showing: Showing,
         wardrobe: Wardrobe,
         farewell: Farewell,
         notice: Notice,
-        may_fetch: Callable[[str], bool],
         random: Callable[[], float],
     ) -> None:
-        """`may_fetch` says from which hosts a member's own photo may be fetched, `random` is between 0 and 1."""
+        """`random` is between 0 and 1."""
         self._clock = clock
         self._slack = slack
         self._tokens = tokens
         self._members = members
         self._leases = leases
-        self._photos = photos
+        self._showing = showing
         self._wardrobe = wardrobe
         self._farewell = farewell
         self._notice = notice
-        self._may_fetch = may_fetch
         self._random = random
 
     async def carry_out(self, claim: Claim, *, claimed_at: float) -> None:
@@ -117,14 +112,14 @@ class Rotation:
                     return await self._give_back(claim, seen, BUSY_PERSON_SECONDS)
                 return await self._look_and_write(claim, seen, claimed_at)
         except Overtaken:
-            await self._commit(claim, seen, lambda now: self._settled(now, replaced(_member(now), attempt=0)))
+            await self._commit(claim, seen, lambda now: self._settled(now, replaced(member_of(now), attempt=0)))
             return "overtaken"
         except SlackError as error:
             return await self._failed(claim, seen, error)
         except (Unavailable, VaultError) as error:
             log.warning("rotation put off", workspace=claim.workspace, user=claim.user, reason=str(error))
-            delay = results.backoff(_member(seen), self._random())
-            await self._commit(claim, seen, lambda now: self._settled(now, _member(now), delay=delay))
+            delay = results.backoff(member_of(seen), self._random())
+            await self._commit(claim, seen, lambda now: self._settled(now, member_of(now), delay=delay))
             return "put off"
 
     def _person(self, seen: Snapshot) -> AbstractAsyncContextManager[bool]:
@@ -134,50 +129,37 @@ class Rotation:
         return self._leases.person(seen.record.enterprise, seen.user, seconds=LEASE_SECONDS)
 
     async def _look_and_write(self, claim: Claim, seen: Snapshot, claimed_at: float) -> str:
-        member = _member(seen)
+        member = member_of(seen)
         if member.wish in LEAVING and not member.credential:
             return await self._leave(claim, seen, token=None)
         token = await self._tokens.of_member(seen)
         if self._late(claimed_at):
             return await self._give_back(claim, seen, 0.0)
         profile = await self._slack.get_profile(token)
-        verdict = await self._verdict(seen, profile)
+        verdict = await self._showing.verdict(seen, profile)
         if verdict is Verdict.OUTSIDE:
             return await self._outside(claim, seen, token, profile)
         if verdict is Verdict.DONE:
             assert member.intent is not None
             shown = member.intent.picture
-            errand = results.errand_of(member) if _target(member) == shown else None
+            errand = results.errand_of(member) if results.target(member) == shown else None
             return await self._record(claim, seen, errand, token, shown, profile)
         if member.wish is Wish.CHECK:
-            await self._commit(claim, seen, lambda now: self._settled(now, results.looked(_member(now))))
+            await self._commit(claim, seen, lambda now: self._settled(now, results.looked(member_of(now))))
             return "looked"
         return await self._write(claim, seen, token, profile, verdict, claimed_at)
-
-    async def _verdict(self, seen: Snapshot, profile: Profile) -> Verdict:
-        member = _member(seen)
-        verdict = judge(member, profile)
-        if verdict is not Verdict.COMPARE:
-            return verdict
-        assert member.intent is not None
-        meant = await self._content(seen, member.intent.picture)
-        url = profile.image_512 or profile.image_192
-        if meant is None or url is None:
-            return Verdict.OUTSIDE
-        shown = await self._slack.fetch_photo(url, allow=self._may_fetch)
-        return Verdict.DONE if resembles(shown.content, meant[0]) else Verdict.OUTSIDE
 
     async def _write(  # noqa: PLR0917 - what one look has found out
         self, claim: Claim, seen: Snapshot, token: str, profile: Profile, verdict: Verdict, claimed_at: float
     ) -> str:
-        member = _member(seen)
-        picture, errand = _target(member), results.errand_of(member)
+        member = member_of(seen)
+        picture, errand = results.target(member), results.errand_of(member)
         if picture == OWN_PICTURE and (verdict is Verdict.KEEP_FIRST or member.picture in ("", OWN_PICTURE)):
             return await self._nothing_to_put_back(claim, seen, errand, token)
         if verdict is Verdict.KEEP_FIRST:
-            own = await self._keep(seen, profile)
-            seen = await self._commit(claim, seen, lambda now: _stay(results.kept(_member(now), own)))
-        content = await self._content(seen, picture)
+            own = await self._showing.keep(seen, profile)
+            seen = await self._commit(claim, seen, lambda now: _stay(results.kept(member_of(now), own)))
+        content = await self._showing.content(seen, picture)
         if content is None and picture != OWN_PICTURE:
             return await self._redress(claim, seen, errand)
         granted_at = await self._regrant(claim, claimed_at)
@@ -186,7 +168,7 @@ class Rotation:
         seen = await self._begin(claim, seen, errand, picture, profile)
         if self._late(granted_at) or self._ends_soon(seen):
             return await self._give_back(claim, seen, 0.0)
-        answer = await self._show(token, content)
+        answer = await self._showing.show(token, content)
         return await self._record(claim, seen, errand, token, picture, answer)
 
     async def _begin(
@@ -196,9 +178,9 @@ class Rotation:
         now_ms = self._now_ms()
 
         def intent(now: Snapshot) -> Commit:
-            if results.errand_of(_member(now)) != errand:
+            if results.errand_of(member_of(now)) != errand:
                 raise Overtaken
-            return _stay(results.intended(_member(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
+            return _stay(results.intended(member_of(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
 
         return await self._commit(claim, seen, intent)
 
@@ -210,24 +192,13 @@ class Rotation:
         """The picture is no longer there: choose another. What was to be undone cannot be."""
 
         def bare(now: Snapshot) -> Awaitable[Commit]:
-            member = _member(now)
+            member = member_of(now)
             if errand.wish is Wish.UNDO:
                 return self._settled(now, replaced(results.fulfilled(member, errand), previous="", intent=None))
             return self._settled(now, replaced(member, next="", intent=None), delay=REDRESSED_SECONDS)
 
         await self._commit(claim, seen, bare)
         return "redressed"
-
-    async def _show(self, token: str, content: tuple[bytes, str] | None) -> Profile:
-        """Put a photo up, or take ours down for the default one; the profile as it is then."""
-        answer: Profile | None = None
-        if content is None:
-            await self._slack.delete_photo(token)
-        else:
-            answer = await self._slack.set_photo(token, image=content[0], mime=content[1])
-        if answer is None or not answer.avatar_hash:
-            return await self._slack.get_profile(token)
-        return answer
 
     async def _record(  # noqa: PLR0917 - what was shown, to whom and why
         self,
@@ -240,7 +211,7 @@ class Rotation:
     ) -> str:
         def after(now: Snapshot) -> Member:
             return results.shown(
-                _member(now),
+                member_of(now),
                 errand,
                 picture=picture,
                 hash_=profile.avatar_hash,
@@ -251,7 +222,7 @@ class Rotation:
         if errand is not None and errand.wish in LEAVING:
 
             def restored(now: Snapshot) -> Awaitable[Commit]:
-                stay = _stay(replaced(after(now), wish=_member(now).wish))
+                stay = _stay(replaced(after(now), wish=member_of(now).wish))
                 return self._wardrobe.dressed(now, stay, worn=self._members.worn)
 
             seen = await self._commit(claim, seen, restored)
@@ -265,22 +236,18 @@ class Rotation:
         """The photo that Slack shows is the member's own already."""
         if errand.wish in LEAVING:
             return await self._leave(claim, seen, token=token)
-        await self._commit(
-            claim,
-            seen,
-            lambda now: self._settled(now, results.fulfilled(_member(now), errand)),
-        )
+        await self._commit(claim, seen, lambda now: self._settled(now, results.fulfilled(member_of(now), errand)))
         return "own already"
 
     async def _outside(self, claim: Claim, seen: Snapshot, token: str, profile: Profile) -> str:
-        if _member(seen).wish in LEAVING:
+        if member_of(seen).wish in LEAVING:
             return await self._leave(claim, seen, token=token)
         await self._commit(
             claim,
             seen,
             lambda now: self._settled(
                 now,
-                results.found_outside(_member(now), shown=profile.avatar_hash, image_url=profile.image_512 or ""),
+                results.found_outside(member_of(now), shown=profile.avatar_hash, image_url=profile.image_512 or ""),
             ),
         )
         log.info("photo changed outside", workspace=claim.workspace, user=claim.user)
@@ -291,10 +258,10 @@ class Rotation:
         await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
         if token is not None:
             await self._farewell.revoke(claim.workspace, token)
-        epoch = _member(seen).epoch
+        epoch = member_of(seen).epoch
 
         async def gone(now: Snapshot) -> Commit:
-            member = _member(now)
+            member = member_of(now)
             if member.wish not in LEAVING or member.epoch != epoch:
                 return await self._settled(now, replaced(member, attempt=0))
             if member.wish is Wish.LEAVE:
@@ -306,40 +273,16 @@ class Rotation:
             return await self._departure(now, Place.GONE)
 
         seen = await self._commit(claim, seen, gone)
-        if _member(seen).wish is Wish.FORGET:
+        if member_of(seen).wish is Wish.FORGET:
             seen = await self._commit(claim, seen, gone)
         log.info("member left", workspace=claim.workspace, user=claim.user)
         return "left"
 
     async def _departure(self, seen: Snapshot, place: Place) -> Commit:
         """The commit that lets a member go; with their record, what they wear is free again."""
-        member = results.left(_member(seen), now_ms=self._now_ms())
+        member = results.left(member_of(seen), now_ms=self._now_ms())
         commit = Commit(member=member, place=place, publish=self._publish(seen))
         return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
-
-    async def _keep(self, seen: Snapshot, profile: Profile) -> OwnPhoto:
-        """Store the member's own photo before it is first replaced."""
-        if not profile.has_own_photo:
-            return OwnPhoto(hash=profile.avatar_hash)
-        url = profile.image_1024 or profile.image_512
-        if url is None:
-            raise SlackBusy(method="users.profile.get", code="no_image_url")
-        photo = await self._slack.fetch_photo(url, allow=self._may_fetch)
-        ref = await self._photos.put(photo.content, workspace=seen.workspace, user=seen.user)
-        return OwnPhoto(hash=profile.avatar_hash, name=ref.name)
-
-    async def _content(self, seen: Snapshot, picture: str) -> tuple[bytes, str] | None:
-        """Bytes and MIME type of a picture; None for a default photo of Slack's, or where the picture is gone."""
-        own = _member(seen).own
-        if picture != OWN_PICTURE:
-            return self._wardrobe.load(picture) if picture else None
-        if own is None or not own.name:
-            return None
-        photo = await self._photos.get(PhotoRef(workspace=seen.workspace, user=seen.user, name=own.name))
-        mime = None if photo is None else mime_of(photo)
-        if photo is None or mime is None:
-            raise RequestRefused(method="photo_store", code="own_photo_missing")
-        return photo, mime
 
     async def _regrant(self, claim: Claim, claimed_at: float) -> float:
         """When a grant for a photo write was given; later than now where there is none before.
@@ -352,9 +295,9 @@ class Rotation:
         return await self._members.grant(claim.workspace, "photo", now_ms=now_ms) / 1000
 
     async def _failed(self, claim: Claim, seen: Snapshot, error: SlackError) -> str:
-        epoch = _member(seen).epoch
+        epoch = member_of(seen).epoch
         seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
-        member = _member(seen)
+        member = member_of(seen)
         if member.epoch == epoch:
             error = await self._confirmed(seen, error)
         if member.epoch == epoch and results.gives_up_leaving(member, error):
@@ -370,14 +313,14 @@ class Rotation:
             await self._farewell.plan(claim.workspace, now_ms=self._now_ms())
 
         async def after(now: Snapshot) -> Commit:
-            if _member(now).epoch != epoch:
+            if member_of(now).epoch != epoch:
                 # They authorised us again meanwhile: what failed was the consent before.
-                return await self._settled(now, replaced(_member(now), attempt=0), delay=results.RETRY_SECONDS[0])
-            changed, wait = results.failed(_member(now), error, jitter=jitter, now_ms=self._now_ms())
+                return await self._settled(now, replaced(member_of(now), attempt=0), delay=results.RETRY_SECONDS[0])
+            changed, wait = results.failed(member_of(now), error, jitter=jitter, now_ms=self._now_ms())
             return await self._settled(now, changed, delay=wait)
 
         seen = await self._commit(claim, seen, after)
-        if _member(seen).idle is Idle.RECONNECT:
+        if member_of(seen).idle is Idle.RECONNECT:
             await self._notice.connection_broke(seen)
         log.warning(
             "rotation failed",
@@ -405,7 +348,7 @@ class Rotation:
         """Not started: what the member still wants is due again, and the attempt does not count."""
 
         async def due(now: Snapshot) -> Commit:
-            member = replaced(_member(now), attempt=max(0, _member(now).attempt - 1))
+            member = replaced(member_of(now), attempt=max(0, member_of(now).attempt - 1))
             return await self._settled(now, member, delay=max(seconds, 0.001))
 
         await self._commit(claim, seen, due)
@@ -425,7 +368,7 @@ class Rotation:
             change = decided if isinstance(decided, Commit) else await decided
             outcome = await self._members.commit(seen, change)
             if outcome is Outcome.OK:
-                version = _member(seen).version + 1
+                version = member_of(seen).version + 1
                 return msgspec.structs.replace(seen, member=replaced(change.member, version=version))
             seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
 
@@ -444,22 +387,5 @@ class Rotation:
         return int(self._clock.now() * 1000)
 
 
-def _member(seen: Snapshot) -> Member:
-    assert seen.member is not None
-    return seen.member
-
-
 def _stay(member: Member) -> Commit:
     return Commit(member=member, place=Place.STAY)
-
-
-def _target(member: Member) -> str:
-    """The picture that the write is to show. A retry shows what was meant the first time."""
-    match member.wish:
-        case Wish.UNDO:
-            return member.previous
-        case Wish.RESTORE | Wish.LEAVE | Wish.FORGET:
-            return OWN_PICTURE
-        case _:
-            intent = member.intent
-            return intent.picture if intent is not None and intent.picture != OWN_PICTURE else member.next

@@ -15,6 +15,7 @@ from rotator.jobs import Jobs
 from rotator.notice import Notice
 from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
+from rotator.showing import Showing
 from rotator.wardrobe import Wardrobe
 from rotavatar import keys, telemetry
 from rotavatar.apps import AppRegistry, app_of_settings
@@ -76,11 +77,10 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
             tokens=tokens,
             members=members,
             leases=LeaseStore(redis),
-            photos=photos,
+            showing=Showing(slack=slack, photos=photos, wardrobe=wardrobe, may_fetch=settings.photos.fetch_hosts.allow),
             wardrobe=wardrobe,
             farewell=leaving,
             notice=Notice(slack=slack, tokens=tokens),
-            may_fetch=settings.photos.fetch_hosts.allow,
             random=random.random,
         )
         chores = Chores(

@@ -345,7 +345,7 @@ class World:
             "shown": photo.digest if photo else None,
             "kept": sorted(str(stored.ref) for stored in [p async for p in self.outside.photos.photos()]),
             "jobs": await self.redis.execute(PARTITION, "XLEN", STREAMS[PARTITION]),
-            "keys": sorted(name.decode() for name in names if b":refresh:" not in name),
+            "keys": sorted(name.decode() for name in names if b":refresh" not in name),
             "chores": sorted(await self._chores()),
         }
 

@@ -273,7 +273,8 @@ async def test_a_sick_slack_is_outlived(slack: Page, trouble: str) -> None:
         await lars.trouble("clear", scope="global")
         async with hurrying(slack):
             await lars.changed()
-    await lars.says("A new photo every hour")
+            # In a hurry too: after a refused publish the next one waits for half a minute of the simulated clock.
+            await lars.says("A new photo every hour")
 
 
 async def test_events_that_come_twice_and_out_of_order_change_nothing(slack: Page) -> None:

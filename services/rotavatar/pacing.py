@@ -34,11 +34,6 @@ class Limit(msgspec.Struct, frozen=True):
         window = (WINDOW_SECONDS + GRANT_SECONDS) * 1000
         return -(-window // (self.per_minute - self.burst))
 
-    @property
-    def per_hour(self) -> float:
-        """How many calls an hour this sustains."""
-        return 3_600_000 / self.interval_ms
-
 
 class Limits(msgspec.Struct, frozen=True):
     """The limits of one workspace. The defaults stay under Slack's tiers 2 (20 a minute) and 4 (100 a minute)."""
@@ -53,8 +48,3 @@ class Limits(msgspec.Struct, frozen=True):
         """As the scripts read it: interval (ms) and burst of each, in the order of the fields."""
         each = (self.photo, self.profile, self.publish, self.background)
         return " ".join(f"{limit.interval_ms} {limit.burst}" for limit in each)
-
-
-def next_slot(*, tat: float, until: float, limit: Limit) -> float:
-    """When the next call may start, in ms since the epoch; `until` is where Slack's Retry-After ends."""
-    return max(tat - (limit.burst - 1) * limit.interval_ms, until)

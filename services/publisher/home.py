@@ -88,7 +88,7 @@ def _view(blocks: list[Block], *, version: int) -> View:
 
 
 def _blocks(state: HomeState) -> Iterator[Block]:
-    yield header(sentences.HEADINGS[state.mood].format(rhythm=_rhythm(state).lower()))
+    yield header(_heading(state))
     small = _small_picture(state)
     preview = sentences.PREVIEW if small and state.mood is not Mood.VISITOR else ""
     yield section(_story(state) + preview, accessory=small)
@@ -109,7 +109,19 @@ def _rhythm(state: HomeState) -> str:
     return sentences.RHYTHMS.get(state.frequency, sentences.RHYTHMS[0])
 
 
+def _refusal(state: HomeState) -> sentences.Refusal | None:
+    return sentences.REFUSALS.get(state.problem) if state.mood is Mood.FORBIDDEN else None
+
+
+def _heading(state: HomeState) -> str:
+    refusal = _refusal(state)
+    return refusal.heading if refusal else sentences.HEADINGS[state.mood].format(rhythm=_rhythm(state).lower())
+
+
 def _story(state: HomeState) -> str:
+    refusal = _refusal(state)
+    if refusal:
+        return refusal.story
     never = "not yet"
     return sentences.STORIES[state.mood].format(
         rhythm=_rhythm(state),

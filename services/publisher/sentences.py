@@ -5,7 +5,7 @@ for by the mood of the tab.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from publisher.state import Mood
 from rotavatar.policy import DAY, HOUR
@@ -120,6 +120,33 @@ STORIES: Final[Mapping[Mood, str]] = {
 }
 """What the tab says below its first line."""
 
+
+class Refusal(NamedTuple):
+    """What is said in the mood FORBIDDEN where Slack's reason is known: its first line, and what is to be done."""
+
+    heading: str
+    story: str
+
+
+REFUSALS: Final[Mapping[str, Refusal]] = {
+    Sentence.TWO_FACTOR: Refusal(
+        "First set up two-factor authentication",
+        "Your workspace asks everybody for two-factor authentication, and Slack takes no photo from us until your "
+        "account has it. <https://slack.com/help/articles/204509068|Set it up in Slack>, then press *Try again*.",
+    ),
+    Sentence.TEAM_ACCESS: Refusal(
+        "Rotavatar has no access to this workspace",
+        "Your organisation has the app, but this workspace is not on its list. An admin of the organisation can add "
+        "it there. Ask them, then press *Try again*.",
+    ),
+    Sentence.NETWORK: Refusal(
+        "Rotavatar is not let in",
+        "Your organisation takes calls only from networks that it knows, and that of Rotavatar is none of them. "
+        "An admin of the organisation and the people who run Rotavatar can settle that. Then press *Try again*.",
+    ),
+}
+"""By the key that the record holds. For every other reason the words of the mood serve: the owners decide."""
+
 PREVIEW: Final = "\n\n_On the right: the picture that comes next._"
 
 WISHES: Final[Mapping[Wish, str]] = {
@@ -144,9 +171,9 @@ PROBLEMS: Final[Mapping[str, str]] = {
     Sentence.CONSENT: "A permission that changing your photo needs is missing.",
     Sentence.PICTURE: "Slack did not like the picture, so we picked another one.",
     Sentence.FORBIDDEN: "Slack says that photos may not be changed here.",
-    Sentence.TWO_FACTOR: (
-        "Slack asks you to set up two-factor authentication before your photo may change. We try again by ourselves."
-    ),
+    Sentence.TWO_FACTOR: "Slack asks you to set up two-factor authentication before your photo may change.",
+    Sentence.TEAM_ACCESS: "Your organisation has not given Rotavatar access to this workspace.",
+    Sentence.NETWORK: "Your organisation does not let Rotavatar in from its network.",
 }
 """Why the last change did not work, by the key that the record holds."""
 

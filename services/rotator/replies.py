@@ -13,7 +13,7 @@ BLOCKED = {
     Idle.OUTSIDE: "Your photo was changed outside Rotavatar, so I left it alone. Open the Home tab to decide.",
     Idle.RECONNECT: "Slack no longer lets me change your photo. Open the Home tab to reconnect.",
     Idle.CONSENT: "I need one more permission from you. Open the Home tab to grant it.",
-    Idle.FORBIDDEN: "Your organisation does not allow photo changes by apps.",
+    Idle.FORBIDDEN: "Slack does not let me change your photo at present. Open the Home tab to see why.",
     Idle.LEFT: "You have left Rotavatar. Open the Home tab to come back.",
 }
 

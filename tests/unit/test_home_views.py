@@ -147,6 +147,16 @@ def test_who_has_no_own_photo_of_theirs_replaced_is_promised_nothing_about_it(sh
     assert "Your own photo is put back" not in home.build(state_of("new", shelf)).body.decode()
 
 
+def test_a_refusal_says_what_its_reader_can_do_about_it(shelf: Library) -> None:
+    told = {name: " ".join(texts(read(home.build(state_of(name, shelf))))) for name in STATES if "forbidden" in name}
+    assert "Set it up in Slack" in told["forbidden_without_two_factor"]
+    assert "admin of the organisation can add it" in told["forbidden_to_the_workspace"]
+    assert "networks that it knows" in told["forbidden_to_the_network"]
+    assert "members may not change their photos" in told["forbidden"]
+    assert all("Try again" in text for text in told.values())
+    assert set(sentences.REFUSALS) <= set(sentences.PROBLEMS)
+
+
 def test_every_mood_and_every_problem_has_its_words() -> None:
     assert set(sentences.HEADINGS) == set(sentences.STORIES) == set(Mood)
     consent_pages = {

@@ -120,6 +120,26 @@ def test_a_refusal_on_the_consent_page_is_the_persons_own():
     assert verdict_on(method="users.setPhoto", code="access_denied").sentence is Sentence.FORBIDDEN
 
 
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("two_factor_setup_required", Sentence.TWO_FACTOR),
+        ("team_access_not_granted", Sentence.TEAM_ACCESS),
+        ("accesslimited", Sentence.NETWORK),
+        ("no_permission", Sentence.FORBIDDEN),
+    ],
+)
+def test_who_can_do_something_about_a_refusal_is_told_what(code, sentence):
+    error = error_for(method="users.setPhoto", code=code)
+    assert type(error) is Forbidden
+    assert sentence_for(error) is sentence
+
+
+def test_nobody_is_told_that_a_token_ended_which_auth_test_found_alive():
+    assert sentence_for(error_for(method="users.setPhoto", code="invalid_auth")) is Sentence.RECONNECT
+    assert sentence_for(SlackBusy(method="users.setPhoto", code="invalid_auth")) is Sentence.SLACK_BUSY
+
+
 @pytest.mark.parametrize("code", ["fatal_error", "internal_error", "timeout", "cut_connection", "unreadable_answer"])
 def test_a_call_that_may_have_worked_is_uncertain(code):
     error = error_for(method="users.setPhoto", code=code)

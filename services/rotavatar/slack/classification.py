@@ -31,6 +31,8 @@ class Sentence(StrEnum):
     PICTURE = "picture"
     FORBIDDEN = "forbidden"
     TWO_FACTOR = "two_factor"
+    TEAM_ACCESS = "team_access"
+    NETWORK = "network"
     HOME_TAB_OFF = "home_tab_off"
     OUR_FAULT = "our_fault"
     CANCELLED = "cancelled"
@@ -90,9 +92,12 @@ _GROUPS: tuple[tuple[Verdict, str], ...] = (
     (DEAD, "token_revoked account_inactive invalid_auth user_is_bot invalid_refresh_token invalid_token"),
     (CONSENT, "missing_scope no_scopes no_user_scopes"),
     (PICTURE, "bad_image too_large too_many_frames image_download_failed"),
-    (FORBIDDEN, "access_denied accesslimited no_permission team_access_not_granted ekm_access_denied"),
+    (FORBIDDEN, "access_denied no_permission ekm_access_denied"),
     (FORBIDDEN, "enterprise_is_restricted restricted_action not_app_admin"),
+    # The member, the organisation's admins and the network's have something to do each: another sentence for each.
     (Verdict(Forbidden, Sentence.TWO_FACTOR), "two_factor_setup_required"),
+    (Verdict(Forbidden, Sentence.TEAM_ACCESS), "team_access_not_granted"),
+    (Verdict(Forbidden, Sentence.NETWORK), "accesslimited"),
     # Every method: we called it wrongly, or with the wrong kind of token; the credential itself may be sound.
     (REFUSED, "not_authed not_allowed_token_type is_bot deprecated_endpoint method_deprecated unknown_method"),
     (REFUSED, "invalid_arg_name invalid_arguments invalid_array_arg invalid_charset invalid_form_data"),
@@ -135,10 +140,15 @@ def verdict_on(*, method: str, code: str, status: int = 200) -> Verdict:
 
 
 def sentence_for(error: SlackError) -> Sentence:
-    """Which sentence tells the member about `error`."""
-    if isinstance(error, SlackBusy) and error.code not in TABLE:
+    """Which sentence tells the member about `error`.
+
+    A SlackBusy whose code usually means something worse was found to be harmless, such as an `invalid_auth` that
+    `auth.test` did not confirm: nobody is told that their permission ended.
+    """
+    verdict = verdict_on(method=error.method, code=error.code)
+    if isinstance(error, SlackBusy) and verdict.error is not SlackBusy:
         return Sentence.SLACK_BUSY
-    return verdict_on(method=error.method, code=error.code).sentence
+    return verdict.sentence
 
 
 def parse_retry_after(header: str | None) -> float | None:

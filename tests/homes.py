@@ -11,7 +11,7 @@ from publisher.state import HomeState, Place, Queue, home_state
 from rotavatar.catalogue import CURRENT, LIST_SUFFIX, MANIFEST, Credit, Library, Manifest, Pack
 from rotavatar.keys import User, Workspace
 from rotavatar.policy import DAY, HOUR, Policy
-from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Status, Wish, WorkspaceRecord
+from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Status, Suspension, Wish, WorkspaceRecord
 
 NOW: Final = 1_790_000_000
 """A Monday in September 2026."""
@@ -101,7 +101,9 @@ STATES: Final[Mapping[str, tuple[Snapshot, Queue]]] = {
     "forbidden_without_two_factor": (_seen(_with(idle=Idle.FORBIDDEN, problem="two_factor")), Queue()),
     "forbidden_to_the_workspace": (_seen(_with(idle=Idle.FORBIDDEN, problem="team_access")), Queue()),
     "forbidden_to_the_network": (_seen(_with(idle=Idle.FORBIDDEN, problem="network")), Queue()),
-    "suspended": (_seen(status=Status.SUSPENDED, due=DUE), Queue()),
+    "suspended": (_seen(suspended=Suspension.OPERATOR, due=DUE), Queue()),
+    "suspended_visitor": (_seen(None, suspended=Suspension.OPERATOR), Queue()),
+    "approval": (_seen(_with(JOINED), suspended=Suspension.APPROVAL), Queue()),
     "migrating": (_seen(status=Status.MIGRATING, due=DUE), Queue()),
     "leaving": (_seen(_with(wish=Wish.LEAVE), due=NOW * 1000.0), Queue()),
     "leaving_as_they_came": (_seen(_with(JOINED, wish=Wish.LEAVE), due=(NOW + HOUR) * 1000.0), Queue()),

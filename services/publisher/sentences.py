@@ -52,6 +52,7 @@ HEADINGS: Final[Mapping[Mood, str]] = {
     Mood.CONSENT: "One permission is missing",
     Mood.FORBIDDEN: "Your organisation does not allow photo changes",
     Mood.SUSPENDED: "Taking a break in this workspace",
+    Mood.APPROVAL: "Almost there",
     Mood.MIGRATING: "This workspace is moving",
     Mood.LEAVING: "Saying goodbye",
     Mood.LEFT: "Goodbye, and thank you",
@@ -107,6 +108,10 @@ STORIES: Final[Mapping[Mood, str]] = {
     Mood.SUSPENDED: (
         "The people who run Rotavatar have paused it for this workspace. Your photo stays as it is, "
         "and your choices are kept until it goes on."
+    ),
+    Mood.APPROVAL: (
+        "Your workspace's installation waits for approval by the people who run Rotavatar. "
+        "There is nothing you need to do: everything starts once they have approved it."
     ),
     Mood.MIGRATING: (
         "Slack is moving this workspace into an Enterprise organisation. Photos change again when it is done; "

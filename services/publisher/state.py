@@ -7,7 +7,7 @@ import msgspec
 
 from rotavatar.catalogue import Catalogue, Credit, Library, Pack, Reference
 from rotavatar.policy import FREQUENCIES, Policy
-from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot, Status, Wish
+from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot, Status, Suspension, Wish
 
 SATURATED_SECONDS: Final = 300
 """A change this much later than planned is said to the member; less is the usual jitter of a queue."""
@@ -36,9 +36,14 @@ class Mood(StrEnum):
     CONSENT = "consent"
     FORBIDDEN = "forbidden"
     SUSPENDED = "suspended"
+    APPROVAL = "approval"
     MIGRATING = "migrating"
     LEAVING = "leaving"
     LEFT = "left"
+
+
+SUSPENDED: Final = {Suspension.OPERATOR: Mood.SUSPENDED, Suspension.APPROVAL: Mood.APPROVAL}
+"""What the tab is about in a suspended workspace: nobody is asked to connect, no control would do a thing."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -144,13 +149,13 @@ def _honest_ms(seen: Snapshot, queue: Queue, now_ms: int) -> float | None:
 def _mood(seen: Snapshot, honest_ms: float | None) -> Mood:
     if seen.record.status is Status.MIGRATING:
         return Mood.MIGRATING
-    member = seen.member
+    member, suspended = seen.member, SUSPENDED.get(seen.record.suspended)
     if member is None:
-        return Mood.VISITOR
+        return suspended or Mood.VISITOR
     if member.idle is Idle.LEFT:
         return Mood.LEFT
-    if seen.record.status is Status.SUSPENDED:
-        return Mood.SUSPENDED
+    if suspended:
+        return suspended
     if member.wish in (Wish.LEAVE, Wish.FORGET):
         return Mood.LEAVING
     return _blocked(member) or _under_way(seen, member) or _at_rest(seen, member, honest_ms)

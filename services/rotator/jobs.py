@@ -31,7 +31,7 @@ from rotavatar.messages import (
     TokensRevoked,
     Uninstalled,
 )
-from rotavatar.records import Snapshot
+from rotavatar.records import Snapshot, Suspension
 from rotavatar.slack import SlackClient
 from rotavatar.store import Ack, JobStore, MemberStore, Outcome
 from rotavatar.store.jobs import Entry
@@ -152,7 +152,8 @@ class Jobs:
 
     def _reply(self, job: Choice | StatusAsked, seen: Snapshot | None) -> None:
         if isinstance(job, Paused | Resumed | ShuffleAsked | StatusAsked) and job.reply:
-            text = answer(seen.member if seen else None, job, due_ms=seen.due if seen else None)
+            suspended = seen.record.suspended if seen else Suspension.NO
+            text = answer(seen.member if seen else None, job, due_ms=seen.due if seen else None, suspended=suspended)
             self._spawn(self._respond(job, job.reply, text))
 
     async def _respond(self, job: Asked, url: str, text: str) -> None:

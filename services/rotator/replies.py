@@ -4,7 +4,7 @@ import msgspec
 
 from rotavatar.messages import Paused, Resumed, ShuffleAsked, StatusAsked
 from rotavatar.policy import DAY, HOUR
-from rotavatar.records import Idle, Member
+from rotavatar.records import Idle, Member, Suspension
 
 Asked = Paused | Resumed | ShuffleAsked | StatusAsked
 """Jobs that may want an answer."""
@@ -17,6 +17,11 @@ BLOCKED = {
     Idle.LEFT: "You have left Rotavatar. Open the Home tab to come back.",
 }
 
+SUSPENDED = {
+    Suspension.OPERATOR: "The people who run Rotavatar have paused it for this workspace. Your choices are kept.",
+    Suspension.APPROVAL: "Your workspace's installation waits for approval. Photos change as soon as it is given.",
+}
+
 STRANGER = "You have not connected Rotavatar yet. Open its Home tab to start."
 
 
@@ -25,8 +30,10 @@ def payload(text: str) -> bytes:
     return msgspec.json.encode({"response_type": "ephemeral", "text": text})
 
 
-def answer(member: Member | None, asked: Asked, *, due_ms: float | None) -> str:
+def answer(member: Member | None, asked: Asked, *, due_ms: float | None, suspended: Suspension) -> str:
     """What to say after `asked` was done; `due_ms` is when the next change is planned."""
+    if suspended in SUSPENDED and (member is None or member.idle is not Idle.LEFT):
+        return SUSPENDED[suspended]
     if member is None:
         return STRANGER
     if member.idle in BLOCKED:

@@ -43,12 +43,21 @@ class Wish(StrEnum):
 
 
 class Status(StrEnum):
-    """How a workspace stands."""
+    """How a workspace stands with Slack."""
 
     ACTIVE = ""
-    SUSPENDED = "suspended"
     MIGRATING = "migrating"
     UNINSTALLED = "uninstalled"
+
+
+class Suspension(StrEnum):
+    """Why the operator lets nothing rotate in a workspace. Slack's events and reinstalling leave it alone."""
+
+    NO = ""
+    OPERATOR = "operator"
+    """Somebody suspended it."""
+    APPROVAL = "approval"
+    """Its installation waits to be approved."""
 
 
 OWN_PICTURE: Final = "own"
@@ -158,6 +167,8 @@ class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """How it stands; absent: active. Nothing rotates while it is anything else."""
     status_at: int = 0
     """When that began, or when Slack said so."""
+    suspended: Suspension = Suspension.NO
+    """Whether and why the operator suspended it: nothing rotates until they resume it."""
     app: str = ""
     """Id of the Slack app that is installed."""
     name: str = ""
@@ -203,6 +214,7 @@ WORKSPACE_FIELDS: Final[Mapping[str, str]] = {
     "epoch": "e",
     "status": "s",
     "status_at": "sa",
+    "suspended": "su",
     "app": "a",
     "name": "n",
     "enterprise": "en",

@@ -34,7 +34,7 @@ def list_(context: typer.Context, *, json: AsJson = False) -> None:
         output.as_json([_told(*known) for known in found])
         return
     rows = [
-        (name, record.name, record.status or "active", tally.members, tally.due, tally.flight, tally.wanted)
+        (name, record.name, standing(record), tally.members, tally.due, tally.flight, tally.wanted)
         for name, record, tally in found
     ]
     columns = ("workspace", "name", "status", "members", "due", "in flight", "to publish")
@@ -60,6 +60,11 @@ def show(context: typer.Context, workspace: WorkspaceId, *, json: AsJson = False
         output.facts(told.items())
 
 
+def standing(record: WorkspaceRecord) -> str:
+    """How a workspace stands, in words: with Slack, else with the operator."""
+    return record.status or (f"suspended ({record.suspended})" if record.suspended else "active")
+
+
 def _told(name: Workspace, record: WorkspaceRecord, tally: Tally) -> dict[str, Any]:
     fields = {key: value for key, value in msgspec.to_builtins(record).items() if key != "credential"}
     for key in ("status_at", "credential_at", "refresh_at"):
@@ -67,7 +72,7 @@ def _told(name: Workspace, record: WorkspaceRecord, tally: Tally) -> dict[str, A
     return {
         "workspace": name,
         **fields,
-        "status": record.status or "active",
+        "status": standing(record),
         "token": token(record.credential),
         "partition": partition_of(name),
         **msgspec.structs.asdict(tally),

@@ -205,6 +205,9 @@ async def test_workspaces_are_listed_with_their_numbers(house: House) -> None:
     assert listed[MAPS]["members"] == 1
     shown = await house.json("workspaces", "show", MAPS)
     assert (shown["status"], shown["partition"]) == ("active", keys.partition_of(MAPS))
+    await house.redis.execute(keys.partition_of(MAPS), "HSET", keys.workspace(MAPS), "su", "approval")
+    shown = await house.json("workspaces", "show", MAPS)
+    assert (shown["status"], shown["suspended"]) == ("suspended (approval)", "approval")
 
 
 async def test_the_check_finds_who_is_in_no_place_or_in_two(house: House) -> None:

@@ -40,6 +40,8 @@ MOODS = {
     "forbidden_to_the_workspace": Mood.FORBIDDEN,
     "forbidden_to_the_network": Mood.FORBIDDEN,
     "suspended": Mood.SUSPENDED,
+    "suspended_visitor": Mood.SUSPENDED,
+    "approval": Mood.APPROVAL,
     "migrating": Mood.MIGRATING,
     "leaving": Mood.LEAVING,
     "leaving_as_they_came": Mood.LEAVING,

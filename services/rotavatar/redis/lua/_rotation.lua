@@ -35,9 +35,9 @@ local function score(ready, w, head, lease, slot)
   end
 end
 
--- The same after looking for them.
-local function rescore(ready, prefix, w, status, pace, limits, cap)
-  if status then return score(ready, w) end
+-- The same after looking for them. `rests` is its status or suspension: while there is one nothing rotates.
+local function rescore(ready, prefix, w, rests, pace, limits, cap)
+  if rests then return score(ready, w) end
   local due, flight = prefix .. 'due:' .. w, prefix .. 'flight:' .. w
   local room = redis.call('ZCARD', flight) < cap
   local head = room and redis.call('ZRANGE', due, 0, 0, 'WITHSCORES') or {}

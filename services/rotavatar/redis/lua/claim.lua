@@ -75,11 +75,11 @@ end
 for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
   local room = want - #claimed / 4
   if room <= 0 then break end
-  local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'lim')
-  if record[1] then
+  local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'su', 'lim')
+  if record[1] or record[2] then
     score(ready, w)
   else
-    claim(w, limits_of(record[2], default), room)
+    claim(w, limits_of(record[3], default), room)
   end
 end
 return claimed

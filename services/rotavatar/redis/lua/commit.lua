@@ -22,7 +22,7 @@ local release, put, drop = list(), list(), list()
 local publish, stream, group, id = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
 
 local ws, worn = prefix .. 'ws:' .. w, prefix .. 'worn:' .. w
-local record = redis.call('HMGET', ws, 'e', 's', 'lim')
+local record = redis.call('HMGET', ws, 'e', 's', 'su', 'lim')
 if (redis.call('HGET', key, 'v') or '') ~= version or (record[1] or '0') ~= epoch then return 'STALE' end
 if bit ~= '' then
   if redis.call('GETBIT', worn, bit) == 1 then
@@ -53,7 +53,8 @@ elseif place == 'idle' or place == 'gone' then
   redis.call('ZREM', flight, user)
 end
 if place ~= 'stay' then
-  rescore(prefix .. 'ready', prefix, w, record[2], pace_of(prefix .. 'pace:' .. w), limits_of(record[3], default), cap)
+  local limits = limits_of(record[4], default)
+  rescore(prefix .. 'ready', prefix, w, record[2] or record[3], pace_of(prefix .. 'pace:' .. w), limits, cap)
 end
 if publish ~= '' then redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', publish) end
 if stream ~= '' then

@@ -23,8 +23,9 @@ if #put > 0 then redis.call('HSET', key, unpack(put)) end
 if #drop > 0 then redis.call('HDEL', key, unpack(drop)) end
 redis.call('HSET', key, 'v', string.format('%.0f', tonumber(version == '' and 0 or version) + 1))
 redis.call('SADD', prefix .. 'workspaces', w)
-local record = redis.call('HMGET', key, 's', 'lim')
-rescore(prefix .. 'ready', prefix, w, record[1], pace_of(prefix .. 'pace:' .. w), limits_of(record[2], default), cap)
+local record = redis.call('HMGET', key, 's', 'su', 'lim')
+local limits = limits_of(record[3], default)
+rescore(prefix .. 'ready', prefix, w, record[1] or record[2], pace_of(prefix .. 'pace:' .. w), limits, cap)
 if chore ~= '' then redis.call('ZADD', prefix .. 'chores', chore_at, chore) end
 if stream ~= '' then
   redis.call('XACK', stream, group, id)

@@ -27,9 +27,10 @@ end
 local workspace, member = list(), list()
 if store(KEYS[1], workspace) then
   redis.call('HDEL', KEYS[1], 's', 'sa', 'ra')
-  -- Members who were due when the app was taken away are so still.
-  local limits = limits_of(redis.call('HGET', KEYS[1], 'lim'), ARGV[at + 3])
-  rescore(prefix .. 'ready', prefix, w, false, pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
+  -- Members who were due when the app was taken away are so still. A suspension is not Slack's to end.
+  local record = redis.call('HMGET', KEYS[1], 'su', 'lim')
+  local limits = limits_of(record[2], ARGV[at + 3])
+  rescore(prefix .. 'ready', prefix, w, record[1], pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
 end
 redis.call('SADD', prefix .. 'workspaces', w)
 local new = redis.call('EXISTS', KEYS[2]) == 0

@@ -369,6 +369,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         13,
+        "a second look at a profile needs no grant",
+        "services/rotator/rotation.py",
+        'if self._ends_soon(seen) or await self._grant(claim, "profile") > self._clock.now():',
+        "if self._ends_soon(seen):",
+        f"{ROTATION}::test_where_no_second_look_is_granted_the_next_claim_looks[valkey]",
+    ),
+    Mutation(
+        13,
         "a grant that waited too long is used",
         "services/publisher/publishing.py",
         "if self._clock.now() * 1000 - claimed_ms > self._clock.span(GRANT_SECONDS) * 1000:",

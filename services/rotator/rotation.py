@@ -168,7 +168,9 @@ class Rotation:
         seen = await self._begin(claim, seen, errand, picture, profile)
         if self._late(granted_at) or self._ends_soon(seen):
             return await self._give_back(claim, seen, 0.0)
-        answer = await self._showing.show(token, content)
+        answer = await self._showing.show(token, content) or await self._look_again(claim, seen, token)
+        if answer is None:
+            return await self._give_back(claim, seen, 0.0)
         return await self._record(claim, seen, errand, token, picture, answer)
 
     async def _begin(
@@ -183,6 +185,12 @@ class Rotation:
             return _stay(results.intended(member_of(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
 
         return await self._commit(claim, seen, intent)
+
+    async def _look_again(self, claim: Claim, seen: Snapshot, token: str) -> Profile | None:
+        """After an answer that showed no profile; None where pace or lease leave no room: then the next claim looks."""
+        if self._ends_soon(seen) or await self._grant(claim, "profile") > self._clock.now():
+            return None
+        return await self._slack.get_profile(token)
 
     def _ends_soon(self, seen: Snapshot) -> bool:
         """Whether the lease might not outlast a call."""
@@ -285,14 +293,12 @@ class Rotation:
         return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
 
     async def _regrant(self, claim: Claim, claimed_at: float) -> float:
-        """When a grant for a photo write was given; later than now where there is none before.
+        """When a grant for a photo write was given: that of the claim is good for five seconds, then for another."""
+        return await self._grant(claim, "photo") if self._late(claimed_at) else claimed_at
 
-        A grant is good for five seconds. After that another one is needed.
-        """
-        if not self._late(claimed_at):
-            return claimed_at
-        now_ms = self._now_ms()
-        return await self._members.grant(claim.workspace, "photo", now_ms=now_ms) / 1000
+    async def _grant(self, claim: Claim, method: str) -> float:
+        """From when one more call of `method` may start: now, or later where nothing was granted."""
+        return await self._members.grant(claim.workspace, method, now_ms=self._now_ms()) / 1000
 
     async def _failed(self, claim: Claim, seen: Snapshot, error: SlackError) -> str:
         epoch = member_of(seen).epoch

@@ -63,13 +63,10 @@ class Showing:
             raise RequestRefused(method="photo_store", code="own_photo_missing")
         return photo, mime
 
-    async def show(self, token: str, content: tuple[bytes, str] | None) -> Profile:
-        """Put a photo up, or take ours down for the default one; the profile as it is then."""
-        answer: Profile | None = None
+    async def show(self, token: str, content: tuple[bytes, str] | None) -> Profile | None:
+        """Put a photo up, or take ours down for the default one; the profile as it is then, where Slack tells it."""
         if content is None:
             await self._slack.delete_photo(token)
-        else:
-            answer = await self._slack.set_photo(token, image=content[0], mime=content[1])
-        if answer is None or not answer.avatar_hash:
-            return await self._slack.get_profile(token)
-        return answer
+            return None
+        answer = await self._slack.set_photo(token, image=content[0], mime=content[1])
+        return answer if answer is not None and answer.avatar_hash else None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rotator.resemblance import resembles
+from rotavatar import keys
 from rotavatar.keys import User, Workspace
 from rotavatar.messages import (
     FrequencyChosen,
@@ -21,7 +22,8 @@ from rotavatar.messages import (
     UndoAsked,
     Uninstalled,
 )
-from rotavatar.records import OWN_PICTURE, Idle, Member
+from rotavatar.pacing import Limits
+from rotavatar.records import OWN_PICTURE, Idle, Member, Wish
 from slack_simulator import lifecycle, people
 from slack_simulator.state import Member as Person
 from tests.pictures import draw_catalogue, picture
@@ -140,6 +142,45 @@ async def test_a_default_photo_is_restored_by_deleting_ours(on: Stage, team: str
     on.clock.advance(10)
     await on.rotate()
     assert bo.hash
+
+
+async def test_the_look_after_an_answer_without_a_profile_is_paced(on: Stage, team: str, ana: Somebody) -> None:
+    on.simulator.slack.trouble.of(team).no_profile = True
+    await ana.shuffle()
+    granted = await _profile_tat(on, team)
+    assert await on.rotate() == 1
+    assert (await ana.record()).our_hash == ana.hash
+    assert on.calls("users.profile.get") == 2
+    per_call = Limits().profile.interval_ms
+    assert await _profile_tat(on, team) - max(granted, on.now_ms) == 2 * per_call
+
+
+async def test_where_no_second_look_is_granted_the_next_claim_looks(on: Stage, team: str, ana: Somebody) -> None:
+    on.simulator.slack.trouble.of(team).no_profile = True
+    before = await ana.record()
+    await ana.shuffle()
+    (claim,) = await on.claim()
+    while await on.members.grant(Workspace(team), "profile", now_ms=on.now_ms) <= on.now_ms:
+        pass
+    await on.rotation.carry_out(claim, claimed_at=on.clock.now())
+    member = await ana.record()
+    assert (on.calls("users.setPhoto"), on.calls("users.profile.get")) == (1, 1)
+    assert member.intent is not None and member.intent.picture == before.next
+    assert (member.wish, member.attempt, member.our_hash) == (Wish.SHUFFLE, 0, "")
+    await on.check_places(team)
+    assert await on.rotate() == 0, "the workspace has no look left"
+    on.clock.advance(10)
+    assert await on.rotate() == 1
+    member = await ana.record()
+    assert (member.picture, member.our_hash, member.intent) == (before.next, ana.hash, None)
+    assert (on.calls("users.setPhoto"), on.calls("users.profile.get")) == (1, 2)
+    assert member.wish is Wish.NONE
+    await on.check_places(team)
+
+
+async def _profile_tat(on: Stage, team: str) -> int:
+    workspace = Workspace(team)
+    return int(await on.redis.execute(keys.partition_of(workspace), "HGET", keys.pace(workspace), "profile") or 0)
 
 
 async def test_a_photo_changed_outside_stays_and_is_asked_about(on: Stage, team: str, ana: Somebody) -> None:

@@ -1,7 +1,6 @@
 """What every test may use: real servers, and a guard that keeps tests on this machine and out of the environment."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def pytest_configure() -> None:
         if name.startswith(FOREIGN_SETTINGS) or name.upper() in PROXIES:
             del os.environ[name]
     if "CONTRACT_SLACK_BOT_TOKEN" not in os.environ:  # tests/contract may be asked to speak to the real Slack
-        sys.addaudithook(stay_on_this_machine)
+        stay_on_this_machine()
     # What a property takes says nothing about it on a machine that runs servers and a browser besides.
     hypothesis.settings.register_profile("shared machine", deadline=None)
     hypothesis.settings.load_profile("shared machine")

@@ -1,6 +1,9 @@
 """The servers that the other tests trust."""
 
+import asyncio
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -69,8 +72,46 @@ def test_cluster_refuses_keys_of_two_slots(cluster: Cluster) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_no_test_reaches_another_machine() -> None:
+FAR = ("203.0.113.7", 80)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda _: socket.create_connection(FAR, timeout=1),
+        lambda at: at.connect(FAR),
+        lambda at: at.connect_ex(FAR),
+        lambda at: at.sendto(b"x", FAR),
+        lambda at: at.sendto(b"x", 0, FAR),
+        lambda at: at.sendmsg([b"x"], [], 0, FAR),
+        lambda _: socket.getaddrinfo("slack.com", 443),
+        lambda _: socket.getaddrinfo(host="slack.com", port=443),
+        lambda _: socket.gethostbyname("slack.com"),
+        lambda _: socket.gethostbyname_ex("slack.com"),
+    ],
+)
+def test_no_test_reaches_another_machine(reach: Callable[[socket.socket], object]) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as at, pytest.raises(NetworkForbiddenError):
+        reach(at)
+
+
+async def test_no_event_loop_reaches_another_machine() -> None:
     with pytest.raises(NetworkForbiddenError):
-        socket.create_connection(("203.0.113.7", 80), timeout=1)
+        await asyncio.open_connection("slack.com", 443)
     with pytest.raises(NetworkForbiddenError):
-        socket.getaddrinfo("slack.com", 443)
+        await asyncio.open_connection(*FAR)
+
+
+def test_the_guard_is_not_called_where_a_traced_thread_begins() -> None:
+    """See `stay_on_this_machine`: one thread in some thousands died of it, and a page waited for its file."""
+    script = """
+import sys
+from tests.network import stay_on_this_machine
+events = []
+sys.addaudithook(lambda event, _: events.append(event))
+stay_on_this_machine()
+sys.settrace(None)
+print("sys.addaudithook" in events, "sys.settrace" in events)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False True\n"

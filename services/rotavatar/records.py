@@ -189,8 +189,15 @@ class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator allows: `rotavatar.policy.Policy` as JSON."""
     limits: str = ""
     """`policy.limits` as the scripts read it; empty means the defaults."""
-    declared: bool = False
-    """Whether a SlackTenant declares it: then its token is not ours to revoke."""
+    tenant: str = ""
+    """The SlackTenant that governs it, as `namespace/name/uid`; empty where none does."""
+    source: str = ""
+    """The Secret that the bot token was read from, as `uid/resourceVersion`; empty where it came by OAuth."""
+
+    @property
+    def declared(self) -> bool:
+        """Whether a Secret declares the bot token: then it is not ours to revoke."""
+        return bool(self.source)
 
 
 MEMBER_FIELDS: Final[Mapping[str, str]] = {
@@ -225,7 +232,8 @@ WORKSPACE_FIELDS: Final[Mapping[str, str]] = {
     "bot_user": "b",
     "policy": "p",
     "limits": "lim",
-    "declared": "d",
+    "tenant": "t",
+    "source": "so",
 }
 """Attribute to the name of its field in Redis."""
 

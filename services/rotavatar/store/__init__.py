@@ -1,6 +1,7 @@
 """The only modules that issue Redis commands, each about one subject."""
 
 from rotavatar.store.apps import AppStore
+from rotavatar.store.changes import ChangeStore
 from rotavatar.store.consents import ConsentStore
 from rotavatar.store.jobs import Ack, JobStore
 from rotavatar.store.leases import LeaseStore
@@ -12,6 +13,7 @@ from rotavatar.store.workspaces import WorkspaceStore
 __all__ = [
     "Ack",
     "AppStore",
+    "ChangeStore",
     "Claim",
     "Commit",
     "ConsentStore",

@@ -40,8 +40,12 @@ class WorkspaceStore:
         *,
         chore: tuple[Chore, int] | None = None,
         ack: Ack | None = None,
+        announce: bool = True,
     ) -> Outcome:
-        """Replace `before` by `after` if it is still stored; with a chore and its time (ms), and finishing a job."""
+        """Replace `before` by `after` if it is still stored; with a chore and its time (ms), and finishing a job.
+
+        The operator is told, unless it is the operator who commits (`announce=False`): its own change is no news to it.
+        """
         put, drop = changes(WORKSPACE_FIELDS, before or WorkspaceRecord(), after)
         put.pop("v", None)
         partition = keys.partition_of(workspace)
@@ -58,6 +62,7 @@ class WorkspaceStore:
         args += [len(drop), *drop]
         args += [f"{chore[0].kind}:{workspace}", chore[1]] if chore else ["", ""]
         args += [ack.stream, GROUP, ack.id] if ack else ["", "", ""]
+        args.append("1" if announce else "")
         reply = await self._redis.run(partition, "commit_workspace", [keys.workspace(workspace)], args)
         return Outcome(reply.decode())
 

@@ -3,9 +3,11 @@
 -- KEYS[1] workspace hash
 -- ARGV    prefix, workspace, expected version ('' where there must be none), in-flight cap, default limits,
 --         count of fields to set, those fields and values, count of fields to delete, those fields,
---         chore ('' none), its time (ms), job stream ('' none), group, id
+--         chore ('' none), its time (ms), job stream ('' none), group, id,
+--         whether to tell the operator ('1')
 -- Returns OK or STALE
 -- include: rotation
+-- include: changed
 local key, prefix, w, version, cap, default = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local at = 6
 
@@ -27,6 +29,7 @@ local record = redis.call('HMGET', key, 's', 'su', 'lim')
 local limits = limits_of(record[3], default)
 rescore(prefix .. 'ready', prefix, w, record[1] or record[2], pace_of(prefix .. 'pace:' .. w), limits, cap)
 if chore ~= '' then redis.call('ZADD', prefix .. 'chores', chore_at, chore) end
+if ARGV[at + 5] == '1' then mark_changed(prefix, w) end
 if stream ~= '' then
   redis.call('XACK', stream, group, id)
   redis.call('XDEL', stream, id)

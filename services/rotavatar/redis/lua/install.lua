@@ -5,6 +5,7 @@
 --         count of member fields, those fields and values, schedule job, publish job, in-flight cap, default limits
 -- A credential that is older than the stored one changes nothing: 'ca' is Slack's time of its answer.
 -- include: rotation
+-- include: changed
 local prefix, w, user, at = ARGV[1], ARGV[2], ARGV[3], 4
 
 local function list()
@@ -25,7 +26,8 @@ local function store(key, values)
 end
 
 local workspace, member = list(), list()
-if store(KEYS[1], workspace) then
+local installed = store(KEYS[1], workspace)
+if installed then
   redis.call('HDEL', KEYS[1], 's', 'sa', 'ra')
   -- Members who were due when the app was taken away are so still. A suspension is not Slack's to end.
   local record = redis.call('HMGET', KEYS[1], 'su', 'lim')
@@ -34,7 +36,9 @@ if store(KEYS[1], workspace) then
 end
 redis.call('SADD', prefix .. 'workspaces', w)
 local new = redis.call('EXISTS', KEYS[2]) == 0
-if store(KEYS[2], member) then
+local consented = store(KEYS[2], member)
+if installed or (consented and new) then mark_changed(prefix, w) end
+if consented then
   -- What was wished under an earlier consent is not done under this one. Until the job is done, new members are off.
   redis.call('HDEL', KEYS[2], 'ra', 'w')
   if new then redis.call('HSET', KEYS[2], 'i', 'off') end

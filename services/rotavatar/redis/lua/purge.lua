@@ -3,6 +3,7 @@
 -- KEYS[1] workspace hash
 -- ARGV    prefix, workspace, expected epoch (another one means that somebody came back: nothing is done), members ...
 -- Returns how many members are left, or -1 where somebody came back.
+-- include: changed
 local prefix, w = ARGV[1], ARGV[2]
 if (redis.call('HGET', KEYS[1], 'e') or '0') ~= ARGV[3] then return -1 end
 for i = 4, #ARGV do
@@ -13,6 +14,8 @@ for i = 4, #ARGV do
 end
 local left = redis.call('SCARD', prefix .. 'members:' .. w)
 if left == 0 then
+  -- Whom the operator governs it hears of; of others nothing stays.
+  if redis.call('HEXISTS', KEYS[1], 't') == 1 then mark_changed(prefix, w) else redis.call('ZREM', prefix .. 'changed', w) end
   for _, kind in ipairs({ 'ws:', 'members:', 'due:', 'flight:', 'pace:', 'worn:', 'want:', 'pubflight:', 'looking:' }) do
     redis.call('DEL', prefix .. kind .. w)
   end

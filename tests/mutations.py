@@ -97,6 +97,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         2,
+        "jobs that only wait in a process are counted as tried",
+        "services/rotavatar/consumer.py",
+        "count = min(BATCH, free // len(group))",
+        "count = BATCH",
+        f"{STORE}::test_an_attempt_is_counted_only_of_what_somebody_began[valkey]",
+    ),
+    Mutation(
+        2,
         "an installation is stored without its job",
         f"{LUA}/install.lua",
         "redis.call('XADD', prefix .. 'jobs:schedule', '*', 'j', ARGV[at])",

@@ -1,8 +1,10 @@
 """Reading a family of streams: new jobs as they come, lost ones taken over, hopeless ones buried.
 
 An attempt is counted by Redis when a job is delivered, before any work, so a job that kills its process is counted too
-and reaches the dead letters. A job that fails stays pending; whoever sees it idle for `RETRY_IDLE_MS` tries it next. An
-attempt that failed because something else was away is not counted.
+and reaches the dead letters. No more is read than there are hands for, and what was read is begun at once: a job that
+waits does so in its stream, where it is neither counted nor idle, and not in a process that may die before its turn.
+A job that fails stays pending; whoever sees it idle for `RETRY_IDLE_MS` tries it next. An attempt that failed because
+something else was away is not counted.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import structlog
 
 from rotavatar.clock import Clock
 from rotavatar.errors import MalformedMessage, RequestRefused, Unavailable
+from rotavatar.hands import Hands
 from rotavatar.messages import Job, decode
 from rotavatar.redis import Redis
 from rotavatar.store.jobs import Entry, JobStore
@@ -31,8 +34,16 @@ BLOCK_MS: Final = 1_000
 """How long a read waits: a stop is noticed within this time."""
 
 BATCH: Final = 100
-BATCHES: Final = 16
-"""Batches under way at once: a slow job must not keep the next ones from being read, nor may they fill the memory."""
+"""The most that is read of one stream at once."""
+
+HANDS: Final = 256
+"""Jobs that one process does at a time: slow ones must not keep the next from being read, nor fill the memory."""
+
+BATCH_HANDS: Final = 6_400
+"""The same where jobs are done by the batch, and none of them waits for anything but Redis."""
+
+SWEPT: Final = 32
+"""Lost jobs that are taken over, and tried, at once."""
 
 SWEEP_SECONDS: Final = 5.0
 FORGOTTEN_MS: Final = 3_600_000
@@ -41,8 +52,13 @@ FORGOTTEN_MS: Final = 3_600_000
 Handler = Callable[[Entry, Job], Awaitable[bool]]
 """Does one job; returns whether its commit finished the job already."""
 
-BatchHandler = Callable[[Sequence[tuple[Entry, Job]]], Awaitable[None]]
+Batch = Sequence[tuple[Entry, Job]]
+BatchHandler = Callable[[Batch], Awaitable[None]]
 """Does jobs of one partition together, and finishes them itself."""
+
+
+Work = Callable[[Batch, Hands], Awaitable[None]]
+"""Does a batch, and releases the hand of each job once it is done."""
 
 
 class Consumer:
@@ -59,8 +75,8 @@ class Consumer:
         retry_idle_ms: int = RETRY_IDLE_MS,
     ) -> None:
         """Read `streams` (one per partition, in order) as consumer `name`."""
-        self._blocking = redis.blocking(seconds=BLOCK_MS / 1000)
-        self._groups = redis.groups()
+        # A connection for each reader: behind one that waits, another would wait too, sixteen of them for 16 s.
+        self._readers = [(group, redis.blocking(seconds=BLOCK_MS / 1000)) for group in redis.groups()]
         self._jobs = jobs
         self._clock = clock
         self._streams = streams
@@ -72,102 +88,123 @@ class Consumer:
         """Read nothing new; `run` and `run_batches` return when what was read is done."""
         self._stopping.set()
 
-    async def run(self, handle: Handler, *, concurrency: int = 64) -> None:
-        """Do jobs one by one, at most `concurrency` at a time, until stopped."""
-        slots = asyncio.Semaphore(concurrency)
+    async def run(self, handle: Handler, *, hands: int = HANDS) -> None:
+        """Do jobs one by one, at most `hands` at a time, until stopped."""
 
-        async def each(batch: Sequence[tuple[Entry, Job]]) -> None:
-            done = await asyncio.gather(*(self._one(slots, handle, entry, job) for entry, job in batch))
+        async def each(batch: Batch, busy: Hands) -> None:
+            done = await asyncio.gather(*(self._one(handle, entry, job, busy) for entry, job in batch))
             finished = [entry for entry in done if entry is not None]
             if finished:
                 await self._jobs.finish(finished[0].partition, finished[0].stream, [entry.id for entry in finished])
 
-        await self.run_batches(each)
+        await self._consume(each, hands)
 
-    async def run_batches(self, handle: BatchHandler) -> None:
-        """Hand over what was read, by partition, until stopped."""
-        await self._until_available(lambda: self._jobs.create_groups(self._streams))
-        async with asyncio.TaskGroup() as tasks:
-            for group in self._groups:
-                tasks.create_task(self._read(group, handle, tasks))
-            tasks.create_task(self._sweep(handle))
-        await self._blocking.close()
+    async def run_batches(self, handle: BatchHandler, *, hands: int = BATCH_HANDS) -> None:
+        """Hand over what was read, by partition, at most `hands` jobs at a time, until stopped."""
 
-    async def _read(self, group: Sequence[int], handle: BatchHandler, tasks: asyncio.TaskGroup) -> None:
-        room = asyncio.Semaphore(BATCHES)
-
-        async def deliver(entries: Sequence[Entry]) -> None:
+        async def whole(batch: Batch, busy: Hands) -> None:
             try:
-                await self._deliver(entries, handle)
+                await handle(batch)
             finally:
-                room.release()
+                busy.release(len(batch))
 
+        await self._consume(whole, hands)
+
+    async def _consume(self, work: Work, hands: int) -> None:
+        await self._until_available(lambda: self._jobs.create_groups(self._streams))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group, blocking in self._readers:
+                    free = Hands(max(hands // len(self._readers), len(group)))
+                    tasks.create_task(self._read(group, blocking, work, free, tasks))
+                tasks.create_task(self._sweep(work))
+        finally:
+            for _, blocking in self._readers:
+                await blocking.close()
+
+    async def _read(
+        self, group: Sequence[int], blocking: Redis, work: Work, hands: Hands, tasks: asyncio.TaskGroup
+    ) -> None:
         while not self._stopping.is_set():
+            # Redis counts what it delivers by the stream, so one hand for each of them is the least to ask with.
+            free = await hands.free(at_least=len(group))
+            count = min(BATCH, free // len(group))
             try:
                 entries = await self._jobs.read(
-                    self._streams, group, consumer=self._name, count=BATCH, block_ms=BLOCK_MS, redis=self._blocking
+                    self._streams, group, consumer=self._name, count=count, block_ms=BLOCK_MS, redis=blocking
                 )
             except Unavailable as error:
                 log.warning("jobs not read", reason=str(error))
                 await self._pause(1.0)
                 continue
             if entries:
-                await room.acquire()
-                tasks.create_task(deliver(entries))
+                hands.take(len(entries))
+                tasks.create_task(self._deliver(entries, work, hands))
 
-    async def _sweep(self, handle: BatchHandler) -> None:
+    async def _sweep(self, work: Work) -> None:
         """Take over what others left, and remove consumers that are gone."""
+        hands = Hands(SWEPT)
         while not self._stopping.is_set():
+            full = False
             for partition, stream in enumerate(self._streams):
                 try:
                     entries = await self._jobs.take_over(
-                        stream, partition, consumer=self._name, idle_ms=self._retry_idle_ms, count=BATCH
+                        stream, partition, consumer=self._name, idle_ms=self._retry_idle_ms, count=SWEPT
                     )
-                    await self._deliver(entries, handle)
+                    full = full or len(entries) == SWEPT
+                    hands.take(len(entries))
+                    await self._deliver(entries, work, hands)
                     await self._retire(stream, partition)
                 except Unavailable as error:
                     log.warning("jobs not taken over", stream=stream, reason=str(error))
-            await self._pause(min(SWEEP_SECONDS, self._retry_idle_ms / 1000))
+            await self._pause(0.0 if full else min(SWEEP_SECONDS, self._retry_idle_ms / 1000))
 
-    async def _deliver(self, entries: Sequence[Entry], handle: BatchHandler) -> None:
+    async def _deliver(self, entries: Sequence[Entry], work: Work, hands: Hands) -> None:
         by_partition: dict[int, list[tuple[Entry, Job]]] = {}
+        hopeless: list[tuple[Entry, str]] = []
         for entry in entries:
-            try:
-                job = decode(entry.body)
-            except MalformedMessage as error:
-                await self._bury(entry, str(error))
-                continue
-            if entry.attempt > ATTEMPTS:
-                await self._bury(entry, f"gave up after {ATTEMPTS} attempts")
-                continue
-            by_partition.setdefault(entry.partition, []).append((entry, job))
+            job = _job_of(entry)
+            if isinstance(job, str):
+                hopeless.append((entry, job))
+            else:
+                by_partition.setdefault(entry.partition, []).append((entry, job))
         try:
-            await asyncio.gather(*(handle(batch) for batch in by_partition.values()))
+            await asyncio.gather(
+                *(self._give_up(entry, reason, hands) for entry, reason in hopeless),
+                *(work(batch, hands) for batch in by_partition.values()),
+            )
         except Unavailable as error:
             log.warning("jobs left for the next attempt", reason=str(error))
-            await self._put_off([entry for batch in by_partition.values() for entry, _ in batch])
+            await self._put_off(entries)
 
-    async def _one(self, slots: asyncio.Semaphore, handle: Handler, entry: Entry, job: Job) -> Entry | None:
+    async def _give_up(self, entry: Entry, reason: str, hands: Hands) -> None:
+        try:
+            await self._bury(entry, reason)
+        finally:
+            hands.release()
+
+    async def _one(self, handle: Handler, entry: Entry, job: Job, hands: Hands) -> Entry | None:
         """Returns the entry if it is done but not finished yet."""
-        async with slots:
-            try:
-                async with asyncio.timeout(JOB_SECONDS):
-                    return None if await handle(entry, job) else entry
-            except RequestRefused as error:
-                await self._bury(entry, str(error))
-            except Unavailable as error:
-                log.warning("job put off", workspace=job.workspace, trace=job.trace, reason=str(error))
-                await self._put_off([entry])
-            except Exception as error:  # noqa: BLE001 - any failure of one job must leave the others alone
-                log.warning(
-                    "job failed",
-                    kind=type(job).__name__,
-                    workspace=job.workspace,
-                    trace=job.trace,
-                    attempt=entry.attempt,
-                    error=type(error).__name__,
-                    reason=str(error),
-                )
+        try:
+            async with asyncio.timeout(JOB_SECONDS):
+                return None if await handle(entry, job) else entry
+        except RequestRefused as error:
+            await self._bury(entry, str(error))
+        except Unavailable as error:
+            log.warning("job put off", workspace=job.workspace, trace=job.trace, reason=str(error))
+            await self._put_off([entry])
+        except Exception as error:  # noqa: BLE001 - any failure of one job must leave the others alone
+            log.warning(
+                "job failed",
+                kind=type(job).__name__,
+                workspace=job.workspace,
+                trace=job.trace,
+                attempt=entry.attempt,
+                error=type(error).__name__,
+                reason=str(error),
+            )
+        finally:
+            hands.release()
         return None
 
     async def _put_off(self, entries: Sequence[Entry]) -> None:
@@ -198,3 +235,13 @@ class Consumer:
                 await self._stopping.wait()
         except TimeoutError:
             pass
+
+
+def _job_of(entry: Entry) -> Job | str:
+    """The job that is to be tried, or why it never will be."""
+    if entry.attempt > ATTEMPTS:
+        return f"gave up after {ATTEMPTS} attempts"
+    try:
+        return decode(entry.body)
+    except MalformedMessage as error:
+        return str(error)

@@ -1,6 +1,7 @@
 """The stores and their scripts on every kind of server we support."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import msgspec.structs
@@ -20,6 +21,8 @@ from rotavatar.store.publishing import Published
 
 W = Workspace("T0TEST")
 P = keys.partition_of(W)
+HELD_UP = 60
+"""Jobs of one member of a queue that nobody gets through."""
 NOW = 1_700_000_000_000
 
 
@@ -203,6 +206,80 @@ async def test_what_failed_because_something_was_away_is_not_counted(redis: Redi
     await running
     assert await jobs.dead_letters(P) == []
     assert await jobs.backlog(streams[P], P) == (0, 0, 0)
+
+
+async def test_an_attempt_is_counted_only_of_what_somebody_began(redis: Redis) -> None:
+    """A process dies over some jobs while others wait: those others have not been tried."""
+    streams = [keys.schedule_jobs(partition) for partition in range(keys.PARTITIONS)]
+    jobs, begun = JobStore(redis), 0
+    clock = RedisClock(measure=redis.measure)
+    await clock.synchronise()
+    for number in range(HELD_UP):
+        await jobs.add(ShuffleAsked(workspace=W, user=User(f"U{number}"), at=1, trace=""))
+
+    async def hang(_entry: Entry, _job: Job) -> bool:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+        return False
+
+    doomed = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="doomed")
+    dying = asyncio.create_task(doomed.run(hang, hands=20))
+    async with asyncio.timeout(10):
+        while begun == 0 or (await jobs.backlog(streams[P], P))[2] > begun:
+            await asyncio.sleep(0.02)
+    dying.cancel()
+    await asyncio.wait({dying})
+    assert (await jobs.backlog(streams[P], P))[2] == begun < HELD_UP, "what was read was begun, the rest waits"
+
+    attempts: list[int] = []
+
+    async def handle(entry: Entry, _job: Job) -> bool:
+        attempts.append(entry.attempt)
+        return False
+
+    heir = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="heir", retry_idle_ms=1500)
+    running = asyncio.create_task(heir.run(handle))
+    async with asyncio.timeout(20):
+        while len(attempts) < HELD_UP:
+            await asyncio.sleep(0.02)
+    heir.stop()
+    await running
+    assert Counter(attempts) == {1: HELD_UP - begun, 2: begun}
+    assert await jobs.backlog(streams[P], P) == (0, 0, 0)
+
+
+async def test_who_takes_lost_jobs_over_begins_them_at_once(redis: Redis) -> None:
+    streams = [keys.schedule_jobs(partition) for partition in range(keys.PARTITIONS)]
+    jobs, begun, go_on = JobStore(redis), 0, asyncio.Event()
+    clock = RedisClock(measure=redis.measure)
+    await jobs.create_groups(streams)
+    for number in range(HELD_UP):
+        await jobs.add(ShuffleAsked(workspace=W, user=User(f"U{number}"), at=1, trace=""))
+    assert len(await jobs.read(streams, [P], consumer="dead", count=HELD_UP, block_ms=1, redis=redis)) == HELD_UP
+
+    async def handle(_entry: Entry, _job: Job) -> bool:
+        nonlocal begun
+        begun += 1
+        await go_on.wait()
+        return False
+
+    async def held() -> int:
+        return {name: pending for name, pending, _ in await jobs.consumers(streams[P], P)}.get("heir", 0)
+
+    heir = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="heir", retry_idle_ms=100)
+    running = asyncio.create_task(heir.run(handle))
+    async with asyncio.timeout(10):
+        while not begun:
+            await asyncio.sleep(0.02)
+    assert await held() == begun < HELD_UP
+    go_on.set()
+    async with asyncio.timeout(20):
+        while await jobs.backlog(streams[P], P) != (0, 0, 0):
+            await asyncio.sleep(0.02)
+    heir.stop()
+    await running
+    assert begun >= HELD_UP
 
 
 async def test_purging_leaves_no_key(redis: Redis) -> None:

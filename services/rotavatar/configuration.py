@@ -9,7 +9,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -260,6 +260,53 @@ def secrets(given: Given) -> tuple[Secret, ...]:
     """One or several secrets, separated by commas or lines."""
     parts = [part.strip() for part in re.split(r"[,\n]", given.text)]
     return tuple(secret(Given(text=part, file=given.file)) for part in parts if part) or _none()
+
+
+class FetchHosts(msgspec.Struct, frozen=True):
+    """Host names from which photos may be fetched; `*.example.com` stands for every host below example.com."""
+
+    patterns: tuple[str, ...]
+
+    def allow(self, host: str) -> bool:
+        """Whether a photo may be fetched from `host` (a name or an address, without a port)."""
+        name = host.lower().rstrip(".")
+        return any(name == p or (p.startswith("*.") and name.endswith(p[1:])) for p in self.patterns)
+
+
+def fetch_hosts(given: Given) -> FetchHosts:
+    """Host names separated by commas. Raises ValueError on anything else, a port or a scheme for example."""
+    names = [name.strip().lower() for name in given.text.split(",")]
+    if not all(re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name) for name in names):
+        raise ValueError("must be host names separated by commas, without scheme or port")
+    return FetchHosts(patterns=tuple(names))
+
+
+NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def namespace(given: Given) -> str:
+    """The name of a Kubernetes namespace (a DNS label, RFC 1123), or nothing. Raises ValueError on anything else."""
+    if given.text and not NAMESPACE.fullmatch(given.text):
+        raise ValueError("must be the name of a namespace: small letters, digits and hyphens")
+    return given.text
+
+
+def namespaces(given: Given) -> tuple[str, ...]:
+    """Names of namespaces separated by commas, each once, or nothing. Raises ValueError on anything else."""
+    names = [name.strip() for name in given.text.split(",") if name.strip()]
+    if not all(NAMESPACE.fullmatch(name) for name in names):
+        raise ValueError("must be names of namespaces separated by commas: small letters, digits and hyphens")
+    return tuple(dict.fromkeys(names))
+
+
+def json_object(given: Given) -> str:
+    """JSON text of an object, or nothing. Raises ValueError on anything else."""
+    if given.text:
+        try:
+            msgspec.json.decode(given.text, type=dict[str, object])
+        except (msgspec.DecodeError, UnicodeError):
+            raise ValueError('must be a JSON object, like {"quietHours": {…}}') from None
+    return given.text
 
 
 def _none() -> NoReturn:

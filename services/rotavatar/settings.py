@@ -4,7 +4,6 @@ A process loads its own struct once, at its start, and passes the groups on to t
 the environment. Groups can be loaded on their own too, for commands that need only Redis.
 """
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,31 +12,13 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from rotavatar import configuration
-from rotavatar.configuration import Given, Secret, Setting
+from rotavatar.configuration import Secret, Setting
 from rotavatar.keyring import read_vault_keys
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "text"]
+InstallPolicy = Literal["open", "approve", "declared"]
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-
-
-class FetchHosts(msgspec.Struct, frozen=True):
-    """Host names from which photos may be fetched; `*.example.com` stands for every host below example.com."""
-
-    patterns: tuple[str, ...]
-
-    def allow(self, host: str) -> bool:
-        """Whether a photo may be fetched from `host` (a name or an address, without a port)."""
-        name = host.lower().rstrip(".")
-        return any(name == p or (p.startswith("*.") and name.endswith(p[1:])) for p in self.patterns)
-
-
-def fetch_hosts(given: Given) -> FetchHosts:
-    """Host names separated by commas. Raises ValueError on anything else, a port or a scheme for example."""
-    names = [name.strip().lower() for name in given.text.split(",")]
-    if not all(re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name) for name in names):
-        raise ValueError("must be host names separated by commas, without scheme or port")
-    return FetchHosts(patterns=tuple(names))
 
 
 class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,10 +217,10 @@ class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     fetch_hosts: Annotated[
-        FetchHosts,
+        configuration.FetchHosts,
         Setting(
             name="PHOTO_FETCH_HOSTS",
-            read=fetch_hosts,
+            read=configuration.fetch_hosts,
             description="Hosts from which a member's own photo may be fetched before it is first replaced. Slack keeps "
             "photos that people uploaded on its own network; a Gravatar is never fetched, as it is no custom photo.",
             unit="host names separated by commas, `*.` for all below",
@@ -264,6 +245,57 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
+class InstallSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which workspaces may install the app by themselves."""
+
+    policy: Annotated[
+        InstallPolicy,
+        Setting(
+            name="INSTALL_POLICY",
+            read=configuration.choice(InstallPolicy),
+            description="Which workspaces may add the app by OAuth: all (`open`), all but a new one waits until it is "
+            "approved (`approve`), or those that have a SlackTenant (`declared`).",
+            unit="open, approve or declared",
+            default="open",
+        ),
+    ]
+
+
+class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator watches and makes in Kubernetes."""
+
+    watched: Annotated[
+        tuple[str, ...],
+        Setting(
+            name="WATCH_NAMESPACES",
+            read=configuration.namespaces,
+            description="Namespaces whose SlackTenants the operator takes care of; empty for the whole cluster.",
+            unit="names separated by commas",
+            default="",
+        ),
+    ]
+    install_namespace: Annotated[
+        str,
+        Setting(
+            name="INSTALL_NAMESPACE",
+            read=configuration.namespace,
+            description="Where workspaces that were installed by OAuth get a SlackTenant; empty for nowhere.",
+            unit="name of a namespace",
+            default="",
+        ),
+    ]
+    install_tenant_policy: Annotated[
+        str,
+        Setting(
+            name="INSTALL_TENANT_POLICY",
+            read=configuration.json_object,
+            description="`spec.policy` of SlackTenants that are made for installations by OAuth; empty for none.",
+            unit="JSON object",
+            default="",
+        ),
+    ]
+
+
 class IngressSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`python -m ingress_api`."""
 
@@ -275,6 +307,7 @@ class IngressSettings(msgspec.Struct, frozen=True, kw_only=True):
     signing: SigningSettings
     vault: VaultSettings
     catalogue: CatalogueSettings
+    install: InstallSettings
 
 
 class RotatorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,6 +333,18 @@ class PublisherSettings(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: CatalogueSettings
 
 
+class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`python -m slacktenant_operator`."""
+
+    process: ProcessSettings
+    redis: RedisSettings
+    public: PublicSettings
+    slack: SlackSettings
+    vault: VaultSettings
+    install: InstallSettings
+    tenants: TenantSettings
+
+
 INTRODUCTION = """\
 Made from `services/rotavatar/settings.py` by `make docs`. Every setting is an environment variable; each may be given
 instead as `<NAME>_FILE`, the path of a mounted file with the value. White space around a value does not count, and an
@@ -311,6 +356,7 @@ PROCESSES: Mapping[str, type[msgspec.Struct]] = {
     "ingress_api": IngressSettings,
     "rotator": RotatorSettings,
     "publisher": PublisherSettings,
+    "slacktenant_operator": OperatorSettings,
 }
 
 
@@ -342,14 +388,10 @@ def _page() -> Iterator[str]:
     yield ""
     yield from INTRODUCTION.splitlines()
     for setting, processes in every_setting().values():
-        yield ""
-        yield f"## `{setting.variable}`"
-        yield ""
-        yield setting.description
-        yield ""
+        yield from ("", f"## `{setting.variable}`", "", setting.description, "")
         yield "| form or unit | default | secret | read by |"
         yield "|---|---|---|---|"
-        default = "must be given" if setting.default is None else f"`{setting.default}`"
+        default = {None: "must be given", "": "empty"}.get(setting.default, f"`{setting.default}`")
         yield f"| {setting.unit} | {default} | {'yes' if setting.secret else 'no'} | {', '.join(processes)} |"
 
 

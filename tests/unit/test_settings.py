@@ -98,6 +98,42 @@ def test_a_wrong_value_is_one_line_that_names_it(name, value):
     assert len(line) < 400
 
 
+def test_the_operator_gets_its_namespaces_and_makes_no_tenants_unless_told():
+    plain = settings.load(settings.OperatorSettings, FULL)
+    assert (plain.install.policy, plain.tenants) == (
+        "open",
+        settings.TenantSettings(watched=(), install_namespace="", install_tenant_policy=""),
+    )
+    told = {
+        "ROTAVATAR_WATCH_NAMESPACES": "maps, shop,,maps",
+        "ROTAVATAR_INSTALL_NAMESPACE": "rotavatar",
+        "ROTAVATAR_INSTALL_POLICY": "Approve",
+        "ROTAVATAR_INSTALL_TENANT_POLICY": '{"maxMembers": 5}',
+    }
+    loaded = settings.load(settings.OperatorSettings, FULL | told)
+    assert loaded.install.policy == "approve"
+    assert loaded.tenants == settings.TenantSettings(
+        watched=("maps", "shop"), install_namespace="rotavatar", install_tenant_policy='{"maxMembers": 5}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("INSTALL_POLICY", "closed"),
+        ("INSTALL_NAMESPACE", "a,b"),
+        ("INSTALL_NAMESPACE", "Maps"),
+        ("WATCH_NAMESPACES", "maps,-x"),
+        ("WATCH_NAMESPACES", "a" * 64),
+        ("INSTALL_TENANT_POLICY", "[1]"),
+        ("INSTALL_TENANT_POLICY", "{"),
+    ],
+)
+def test_a_wrong_value_for_the_operator_is_one_line_that_names_it(name, value):
+    (line,) = problems(settings.OperatorSettings, FULL | {f"ROTAVATAR_{name}": value})
+    assert line.startswith(f"ROTAVATAR_{name} must be")
+
+
 @pytest.mark.parametrize("value", ["https://host", "host:80", "*", "a,,b", "*.", "a..b/"])
 def test_a_wrong_fetch_host_is_refused(value):
     (line,) = problems(settings.PhotoSettings, {"ROTAVATAR_PHOTO_FETCH_HOSTS": value})
@@ -208,7 +244,7 @@ def test_what_kubernetes_adds_for_its_services_is_no_mistake_of_the_operator():
 
 
 def test_fetch_hosts_match_whole_names_only():
-    hosts = settings.fetch_hosts(Given(text="Avatars.slack-edge.com, *.example.com"))
+    hosts = configuration.fetch_hosts(Given(text="Avatars.slack-edge.com, *.example.com"))
     allowed = [name for name in NAMES if hosts.allow(name)]
     assert allowed == ["avatars.slack-edge.com", "AVATARS.slack-edge.com.", "a.example.com", "a.b.example.com"]
 

@@ -14,4 +14,15 @@ lateness = Histogram(
 
 under_way = Gauge("rotavatar_rotations_under_way", "Claims that this process is carrying out.")
 
+dead_letters = Gauge(
+    "rotavatar_dead_letters",
+    "Jobs that nobody could do and that wait for a person. Every rotator tells the same number: take the greatest.",
+    ["partition"],
+)
+
+dead_letters_age = Gauge(
+    "rotavatar_dead_letters_age_seconds",
+    "How long ago the oldest dead letter was buried; 0 where there is none. Every rotator tells the same.",
+)
+
 chores = Counter("rotavatar_chores", "Steps of long work on a workspace, by kind and outcome.", ["kind", "outcome"])

@@ -12,6 +12,7 @@ from rotator.chores import Chores
 from rotator.claims import HANDS, Claims
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
+from rotator.letters import LetterCount
 from rotator.notice import Notice
 from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
@@ -133,6 +134,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
                     "keys": ring.keep_fresh(),
                     "apps": apps.keep_fresh(),
                     "pictures": _look_for_pictures(wardrobe),
+                    "letters": LetterCount(jobs=jobs, clock=clock).run(),
                 },
             )
     await redis.close()

@@ -1,5 +1,6 @@
 """Streams of jobs: adding, reading by a consumer group, taking over, finishing, burying."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -155,6 +156,15 @@ class JobStore:
         """Up to `count` dead letters of a partition, oldest first, from the id `after` on."""
         rows = await self._redis.execute(partition, "XRANGE", keys.dead_letters(partition), after, "+", "COUNT", count)
         return [_dead_letter(partition, id_.decode(), fields) for id_, fields in rows]
+
+    async def buried(self, partition: int) -> tuple[int, int | None]:
+        """How many dead letters a partition holds, and when (ms) the oldest of them was buried."""
+        key = keys.dead_letters(partition)
+        count, oldest = await asyncio.gather(
+            self._redis.execute(partition, "XLEN", key),
+            self._redis.execute(partition, "XRANGE", key, "-", "+", "COUNT", 1),
+        )
+        return int(count), _dead_letter(partition, "", oldest[0][1]).at if oldest else None
 
     async def requeue(self, letter: DeadLetter) -> None:
         """Put a dead letter back on its stream, as new."""

@@ -55,6 +55,7 @@ bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against o
 
 docs: $(READY) ## Build the documentation into site/, every warning an error
 	$(BIN)/python -m rotavatar.settings > docs/settings.md
+	$(BIN)/python -m slacktenant_operator.crd > k8s/crd/slacktenants.rotavatar.dev.yaml
 	@$(BIN)/python docs/make_tables.py
 	@$(BIN)/python docs/draw_sequences.py
 	$(BIN)/python -m rotavatar_cli.documentation > docs/cli.md

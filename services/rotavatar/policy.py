@@ -37,6 +37,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     """IANA zone of the quiet hours and working days; empty means each member's own."""
     lifelike: bool = False
     """Whether packs that look like real persons may be chosen."""
+    max_members: int = 0
+    """How many members may take part; 0 means any number."""
     limits: Limits = Limits()
 
     def allows_frequency(self, seconds: int) -> bool:

@@ -25,6 +25,7 @@ SECONDS: Final = 240
 LUA: Final = "services/rotavatar/redis/lua"
 STORE: Final = "tests/integration/test_store.py"
 CHANGES: Final = "tests/integration/test_store_changes.py"
+SUSPENSION: Final = "tests/integration/test_suspension.py"
 ROTATION: Final = "tests/integration/test_rotation.py"
 LATE: Final = "tests/integration/test_late_workers.py"
 ACKING: Final = "tests/unit/test_ingress_acking.py"
@@ -240,6 +241,14 @@ MUTATIONS: Final = (
         f"{CHANGES}::test_the_end_of_a_workspace_is_told_where_a_tenant_governs_it",
     ),
     Mutation(
+        6,
+        "who leaves waits until the workspace is resumed",
+        "services/rotavatar/store/members.py",
+        "return change.time_ms - LEAVING_MS if leaves else change.time_ms",
+        "return change.time_ms",
+        f"{SUSPENSION}::test_who_leaves_is_served_in_a_suspended_workspace_and_nobody_else[valkey]",
+    ),
+    Mutation(
         7,
         "a photo that was changed outside is overwritten",
         "services/rotator/judgement.py",
@@ -343,6 +352,14 @@ MUTATIONS: Final = (
         "    member = with_idle(member, idle)\n",
         "",
         f"{MACHINE}::TestMember::runTest",
+    ),
+    Mutation(
+        11,
+        "who lost a lease in a suspended workspace is nowhere",
+        f"{LUA}/claim.lua",
+        "if m[1] then put_back(w, user) end",
+        "",
+        f"{SUSPENSION}::test_a_lease_that_is_lost_in_a_suspended_workspace_waits_unless_its_member_leaves[valkey]",
     ),
     Mutation(
         12,

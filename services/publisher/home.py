@@ -53,6 +53,9 @@ RUNNING = frozenset(
 QUESTIONS = frozenset({Mood.OUTSIDE, Mood.RECONNECT, Mood.CONSENT, Mood.FORBIDDEN})
 """Moods in which the member is asked for one thing first."""
 
+RESTING = frozenset({Mood.SUSPENDED, Mood.APPROVAL})
+"""Moods in which nothing but leaving is done for a member; a visitor has nothing to leave."""
+
 SHOWING = RUNNING | {Mood.OUTSIDE}
 """Moods in which the present photo is shown: below the controls, or it pushes them off a laptop's screen."""
 
@@ -101,7 +104,7 @@ def _blocks(state: HomeState) -> Iterator[Block]:
         yield from _photo(state)
     yield divider()
     yield from _small_print(state)
-    if state.mood in RUNNING | QUESTIONS:
+    if state.mood in RUNNING | QUESTIONS | (RESTING if state.version else frozenset()):
         yield actions([*_goodbyes(state)])
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from rotavatar.catalogue import Catalogue, Credit, Library, Pack, Reference
 from rotavatar.policy import FREQUENCIES, Policy
-from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot, Status, Suspension, Wish
+from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Member, Snapshot, Status, Suspension, Wish
 
 SATURATED_SECONDS: Final = 300
 """A change this much later than planned is said to the member; less is the usual jitter of a queue."""
@@ -154,10 +154,10 @@ def _mood(seen: Snapshot, honest_ms: float | None) -> Mood:
         return suspended or Mood.VISITOR
     if member.idle is Idle.LEFT:
         return Mood.LEFT
+    if member.wish in LEAVING:
+        return Mood.LEAVING
     if suspended:
         return suspended
-    if member.wish in (Wish.LEAVE, Wish.FORGET):
-        return Mood.LEAVING
     return _blocked(member) or _under_way(seen, member) or _at_rest(seen, member, honest_ms)
 
 

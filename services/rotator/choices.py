@@ -18,7 +18,7 @@ from rotavatar.messages import (
     UndoAsked,
 )
 from rotavatar.policy import Policy
-from rotavatar.records import Idle, Member, Wish
+from rotavatar.records import LEAVING, Idle, Member, Wish
 
 Choice = (
     FrequencyChosen
@@ -33,8 +33,6 @@ Choice = (
     | ProfileChanged
 )
 """Jobs that change one member's record and nothing else."""
-
-LEAVING = frozenset({Wish.LEAVE, Wish.FORGET})
 
 
 def applied(member: Member, choice: Choice, *, policy: Policy, packs: frozenset[str]) -> Member | None:

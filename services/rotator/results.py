@@ -2,7 +2,6 @@
 
 from typing import Final, NamedTuple
 
-from rotator.choices import LEAVING
 from rotator.placement import replaced
 from rotavatar.errors import (
     ConsentMissing,
@@ -12,7 +11,7 @@ from rotavatar.errors import (
     RequestRefused,
     SlackError,
 )
-from rotavatar.records import OWN_PICTURE, Idle, Intent, Member, OwnPhoto, Wish
+from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Intent, Member, OwnPhoto, Wish
 from rotavatar.slack import sentence_for
 
 RETRY_SECONDS: Final = (15, 60, 300, 900, 3600)

@@ -13,13 +13,12 @@ import msgspec.structs
 import structlog
 
 from rotator import farewell, results
-from rotator.choices import LEAVING
 from rotator.farewell import DAY, Farewell
 from rotavatar.clock import Clock
 from rotavatar.errors import CredentialDead
 from rotavatar.keys import User, Workspace
 from rotavatar.messages import MigrationChanged, PublishAsked, TokensRevoked, Uninstalled
-from rotavatar.records import Status
+from rotavatar.records import LEAVING, Status
 from rotavatar.slack import SlackClient
 from rotavatar.store import Ack, Commit, MemberStore, Outcome, Place, WorkspaceStore
 from rotavatar.store.workspaces import Chore

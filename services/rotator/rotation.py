@@ -13,7 +13,6 @@ import msgspec.structs
 import structlog
 
 from rotator import results
-from rotator.choices import LEAVING
 from rotator.farewell import Farewell
 from rotator.judgement import Verdict
 from rotator.measures import rotations
@@ -32,7 +31,7 @@ from rotavatar.errors import (
 )
 from rotavatar.messages import PublishAsked
 from rotavatar.pacing import GRANT_SECONDS
-from rotavatar.records import OWN_PICTURE, Idle, Member, Snapshot, Wish
+from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Member, Snapshot, Wish
 from rotavatar.slack import Profile, SlackClient
 from rotavatar.store import Claim, Commit, LeaseStore, MemberStore, Outcome, Place
 from rotavatar.tokens import Tokens
@@ -100,7 +99,8 @@ class Rotation:
         seen = await self._members.snapshot(claim.workspace, claim.user)
         try:
             seen = self._held(seen, claim)
-            outcome = await self._attempt(claim, seen, claimed_at)
+            begun = self._give_back(claim, seen, 0.0) if _rests(seen) else self._attempt(claim, seen, claimed_at)
+            outcome = await begun
         except Fenced:
             outcome = "fenced"
         rotations.labels(outcome=outcome).inc()
@@ -391,6 +391,11 @@ class Rotation:
 
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)
+
+
+def _rests(seen: Snapshot) -> bool:
+    """Whether the workspace was suspended after the claim: then only who leaves is served."""
+    return bool(seen.record.suspended) and member_of(seen).wish not in LEAVING
 
 
 def _stay(member: Member) -> Commit:

@@ -42,6 +42,10 @@ class Wish(StrEnum):
     """Look whether the photo is still ours; Slack said that the profile changed."""
 
 
+LEAVING: Final = frozenset({Wish.LEAVE, Wish.FORGET})
+"""Wishes that are fulfilled in a suspended workspace too: privacy waits for no operator."""
+
+
 class Status(StrEnum):
     """How a workspace stands with Slack."""
 
@@ -51,7 +55,7 @@ class Status(StrEnum):
 
 
 class Suspension(StrEnum):
-    """Why the operator lets nothing rotate in a workspace. Slack's events and reinstalling leave it alone."""
+    """Why the operator lets no photo change in a workspace. Slack's events and reinstalling leave it alone."""
 
     NO = ""
     OPERATOR = "operator"
@@ -168,7 +172,7 @@ class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     status_at: int = 0
     """When that began, or when Slack said so."""
     suspended: Suspension = Suspension.NO
-    """Whether and why the operator suspended it: nothing rotates until they resume it."""
+    """Whether and why the operator suspended it: until they resume it only those who leave are served."""
     app: str = ""
     """Id of the Slack app that is installed."""
     name: str = ""

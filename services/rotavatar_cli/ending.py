@@ -100,7 +100,7 @@ async def _followed(stores: Stores, ending: "Ending") -> bool:
         if time.monotonic() - since > STILL_SECONDS:
             output.note(
                 f"{left} members are still here and none has left for {STILL_SECONDS:.0f} s: see that the rotator runs "
-                "and what it logs, and that their workspaces are not suspended (`rotavatar workspaces list`), "
+                "and what it logs, and that their workspaces are not migrating (`rotavatar workspaces list`), "
                 "then start the teardown again."
             )
             return False

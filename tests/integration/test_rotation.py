@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 import pytest
 
 from rotator.resemblance import resembles
@@ -23,7 +24,8 @@ from rotavatar.messages import (
     Uninstalled,
 )
 from rotavatar.pacing import Limits
-from rotavatar.records import OWN_PICTURE, Idle, Member, Wish
+from rotavatar.records import OWN_PICTURE, Idle, Member, Suspension, Wish
+from rotavatar.store import Outcome
 from slack_simulator import lifecycle, people
 from slack_simulator.state import Member as Person
 from tests.pictures import draw_catalogue, picture
@@ -292,6 +294,41 @@ async def test_another_pack_gives_another_next_picture(on: Stage, team: str, ana
     assert (await ana.record()).next.startswith("ctests/planets/")
     await on.say(PackChosen(**ana.base, at=ana.at, pack="nonsense"))
     assert (await ana.record()).pack == "planets"
+
+
+async def suspend(on: Stage, team: str) -> None:
+    before = (await on.seen(team, "U0NOBODY")).record
+    after = msgspec.structs.replace(before, suspended=Suspension.OPERATOR)
+    assert await on.workspaces.commit(Workspace(team), before, after) is Outcome.OK
+
+
+async def test_a_suspended_workspace_lets_its_members_go(on: Stage, team: str, ana: Somebody) -> None:
+    await ana.shuffle()
+    await on.rotate()
+    await suspend(on, team)
+    await ana.shuffle()
+    on.clock.advance(10)
+    assert await on.rotate() == 0
+    await on.say(LeaveAsked(**ana.base, at=ana.at, forget=True))
+    assert await on.rotate() == 1
+    assert on.calls("users.setPhoto", result="ok") == 2, "their own photo is back"
+    assert (await on.seen(team, ana.person.id)).member is None
+    assert [photo async for photo in on.photos.photos()] == []
+    assert on.calls("auth.revoke", result="ok") == 1
+
+
+async def test_who_was_claimed_before_the_suspension_and_not_begun_is_given_back(
+    on: Stage, team: str, ana: Somebody
+) -> None:
+    await ana.shuffle()
+    (claim,) = await on.claim()
+    await suspend(on, team)
+    await on.rotation.carry_out(claim, claimed_at=on.clock.now())
+    assert on.calls("users.profile.get") == on.calls("users.setPhoto") == 0
+    member = await ana.record()
+    assert (member.wish, member.attempt) == (Wish.SHUFFLE, 0)
+    await on.check_places(team)
+    assert await on.rotate() == 0
 
 
 async def test_colleagues_never_wear_the_same_picture_while_others_are_free(on: Stage, team: str) -> None:

@@ -7,7 +7,7 @@ from publisher.state import Mood, Queue, home_state
 from rotavatar.catalogue import Library
 from rotavatar.pacing import Limit, Limits
 from rotavatar.policy import HOUR, Policy
-from rotavatar.records import Snapshot, Status
+from rotavatar.records import Snapshot, Status, Suspension
 from tests.homes import NOW, PLACE, STATES, library, state_of
 
 MOODS = {
@@ -99,6 +99,14 @@ def test_a_short_delay_is_not_called_a_queue(shelf: Library) -> None:
 def test_a_removed_app_has_no_tab(shelf: Library) -> None:
     seen = changed(status=Status.UNINSTALLED)
     assert home_state(seen, Queue(), now_ms=NOW * 1000, library=shelf, place=PLACE) is None
+
+
+def test_who_leaves_is_told_so_in_a_suspended_workspace_too(shelf: Library) -> None:
+    seen, queue = STATES["forgetting"]
+    record = msgspec.structs.replace(seen.record, suspended=Suspension.OPERATOR)
+    suspended = msgspec.structs.replace(seen, record=record)
+    state = home_state(suspended, queue, now_ms=NOW * 1000, library=shelf, place=PLACE)
+    assert state is not None and state.mood is Mood.LEAVING
 
 
 def test_a_picture_that_is_gone_or_unreadable_is_left_out(shelf: Library) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rotator import results
-from rotator.choices import LEAVING, Choice, applied
+from rotator.choices import Choice, applied
 from rotator.joining import joined
 from rotator.placement import placed
 from rotavatar.keys import User, Workspace
@@ -25,7 +25,7 @@ from rotavatar.messages import (
     UndoAsked,
 )
 from rotavatar.policy import HOUR, Policy
-from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Wish, WorkspaceRecord
+from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Wish, WorkspaceRecord
 from rotavatar.store import Commit, Place
 
 W, U = Workspace("T1"), User("U1")

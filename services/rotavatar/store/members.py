@@ -12,6 +12,7 @@ from rotavatar.keys import User, Workspace
 from rotavatar.messages import PublishAsked, encode
 from rotavatar.pacing import Limits
 from rotavatar.records import (
+    LEAVING,
     MEMBER_FIELDS,
     WORKSPACE_FIELDS,
     Member,
@@ -25,6 +26,9 @@ from rotavatar.store.jobs import GROUP, Ack
 
 IN_FLIGHT: Final = 2
 """Photo writes of one workspace at a time: enough for Slack's rate, too few to fill a worker with slow answers."""
+
+LEAVING_MS: Final = 10**14
+"""Who leaves is scored lower than everybody else by this much in the due set: the scripts' LEAVING."""
 
 DEFAULT_LIMITS: Final = Limits().packed()
 
@@ -110,7 +114,7 @@ class MemberStore:
             user=user,
             record=unpack(WorkspaceRecord, WORKSPACE_FIELDS, _pairs(ws)),
             member=unpack(Member, MEMBER_FIELDS, _pairs(raw)) if raw else None,
-            due=float(due) if due else None,
+            due=_due_of(due) if due else None,
             lease=float(lease) if lease else None,
         )
 
@@ -126,7 +130,7 @@ class MemberStore:
             seen.member.version if seen.member else "",
             seen.record.epoch,
             change.place,
-            change.time_ms,
+            _scored(change),
             self._cap,
             DEFAULT_LIMITS,
             "" if change.take is None else change.take,
@@ -214,13 +218,14 @@ class MemberStore:
         return int(after), [User(user.decode()) for user in pairs[::2]]
 
     async def queue_ahead(self, workspace: Workspace, user: User, *, now_ms: int) -> tuple[int, int]:
-        """How many members of the workspace are overdue, and how many are due before this one."""
+        """How many members of the workspace are overdue, and how many stand before this one in the queue."""
         partition = keys.partition_of(workspace)
-        overdue, rank = await asyncio.gather(
-            self._redis.execute(partition, "ZCOUNT", keys.due(workspace), "-inf", now_ms),
+        leaving, others, rank = await asyncio.gather(
+            self._redis.execute(partition, "ZCOUNT", keys.due(workspace), "-inf", now_ms - LEAVING_MS),
+            self._redis.execute(partition, "ZCOUNT", keys.due(workspace), 0, now_ms),
             self._redis.execute(partition, "ZRANK", keys.due(workspace), user),
         )
-        return int(overdue), int(rank or 0)
+        return int(leaving) + int(others), int(rank or 0)
 
     async def wipe(self, workspace: Workspace, users: Sequence[User], *, reason: str, now_ms: int) -> list[User]:
         """Destroy the credentials of `users` of an uninstalled workspace; they wait as `reason` from now on.
@@ -246,6 +251,17 @@ class MemberStore:
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _scored(change: Commit) -> int:
+    """The due time as the due set holds it."""
+    leaves = change.place is Place.DUE and change.member.wish in LEAVING
+    return change.time_ms - LEAVING_MS if leaves else change.time_ms
+
+
+def _due_of(score: bytes) -> float:
+    time_ms = float(score)
+    return time_ms + LEAVING_MS if time_ms < 0 else time_ms
 
 
 def _head(reply: Reply) -> float | None:

@@ -3,6 +3,12 @@
 -- Fields of `pace:<workspace>`: <method> is a TAT, <method>! the end of a Retry-After.
 local parsed = {}
 
+-- In the due set who leaves is scored below everybody else, by LEAVING ms: they go first, and while a workspace is
+-- suspended they are the only ones who go.
+local LEAVING = 1e14
+
+local function leaves(wish) return wish == 'leave' or wish == 'forget' end
+
 local function limits_of(packed, default)
   local text = packed or default
   -- Most workspaces have the same limits, and a claim looks at hundreds of them.
@@ -24,23 +30,47 @@ local function photo_slot(pace, limits)
                   next_slot(pace.profile, pace.profile_hold, limits.profile[1], limits.profile[2]))
 end
 
+-- The earlier of two times, either of which may be nil.
+local function earlier(a, b)
+  if a and b then return math.min(a, b) end
+  return a or b
+end
+
 -- Score the workspace by the earliest time at which one of its members may rotate, or take it off the ready set.
 -- `head` is the first due time that there is room for, `lease` the end of the first lease; nil where there is none.
 local function score(ready, w, head, lease, slot)
-  local earliest = math.min(head or math.huge, lease or math.huge)
-  if earliest == math.huge then
+  local earliest = earlier(head, lease)
+  if not earliest then
     redis.call('ZREM', ready, w)
   else
     redis.call('ZADD', ready, string.format('%.0f', math.max(earliest, slot)), w)
   end
 end
 
--- The same after looking for them. `rests` is its status or suspension: while there is one nothing rotates.
-local function rescore(ready, prefix, w, rests, pace, limits, cap)
-  if rests then return score(ready, w) end
-  local due, flight = prefix .. 'due:' .. w, prefix .. 'flight:' .. w
-  local room = redis.call('ZCARD', flight) < cap
-  local head = room and redis.call('ZRANGE', due, 0, 0, 'WITHSCORES') or {}
-  local lease = redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES')
-  score(ready, w, tonumber(head[2]), tonumber(lease[2]), photo_slot(pace, limits))
+-- Who may go, as a flat list of names and due times (ms): who leaves and is due by `now`, then up to `n` of the others.
+-- The second result is when the next one of those who leave is due.
+local function queue_of(due, n, now, suspended)
+  local queue = redis.call('ZRANGE', due, 0, n - 1, 'WITHSCORES')
+  if not queue[2] or tonumber(queue[2]) >= 0 then return suspended and {} or queue end
+  local leaving, later = redis.call('ZRANGE', due, '-inf', '(0', 'BYSCORE', 'LIMIT', 0, n, 'WITHSCORES'), nil
+  queue = suspended and {} or redis.call('ZRANGE', due, 0, '+inf', 'BYSCORE', 'LIMIT', 0, n, 'WITHSCORES')
+  for i = #leaving, 1, -2 do
+    local time = tonumber(leaving[i]) + LEAVING
+    if time > now then
+      later = time
+    else
+      table.insert(queue, 1, string.format('%.0f', time))
+      table.insert(queue, 1, leaving[i - 1])
+    end
+  end
+  return queue, later
+end
+
+-- The same after looking for them. `status` is what Slack said of the workspace, `suspended` what its operator did.
+local function rescore(ready, prefix, w, status, suspended, pace, limits, cap)
+  if status then return score(ready, w) end
+  local flight = prefix .. 'flight:' .. w
+  local lease, head, later = redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES'), {}, nil
+  if redis.call('ZCARD', flight) < cap then head, later = queue_of(prefix .. 'due:' .. w, 1, -math.huge, suspended) end
+  score(ready, w, earlier(tonumber(head[2]), later), tonumber(lease[2]), photo_slot(pace, limits))
 end

@@ -9,57 +9,70 @@ local ready, prefix, now, want, lease_end, cap, default, most =
   KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local claimed = {}
 
--- Counts the attempt and sets the fence; false where the member is no more.
-local function take(w, user, due)
-  local key = prefix .. 'm:' .. w .. ':' .. user
-  local m = redis.call('HMGET', key, 'v', 'a')
-  if not m[1] then return false end
-  local fence = string.format('%.0f', tonumber(m[1]) + 1)
-  redis.call('HSET', key, 'v', fence, 'f', fence, 'a', tonumber(m[2] or 0) + 1)
+local function member_key(w, user) return prefix .. 'm:' .. w .. ':' .. user end
+
+-- Counts the attempt and sets the fence.
+local function take(w, user, due, version, attempt)
+  local fence = string.format('%.0f', tonumber(version) + 1)
+  redis.call('HSET', member_key(w, user), 'v', fence, 'f', fence, 'a', tonumber(attempt or 0) + 1)
   local n = #claimed
   claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, fence, due
-  return true
+end
+
+-- A lease that ran out in a suspended workspace: who does not leave is due, and waits there.
+local function put_back(w, user)
+  redis.call('HINCRBY', member_key(w, user), 'v', 1)
+  redis.call('ZADD', prefix .. 'due:' .. w, now, user)
 end
 
 -- Leases that ran out are taken over first, each under a grant of its own. Returns how many were lost, and how many of
--- them were members no more.
-local function take_over(w, flight, granted)
-  local gone, lost = 0, redis.call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
+-- them are no longer in flight.
+local function take_over(w, flight, granted, suspended)
+  local landed, lost = 0, redis.call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
   for _, user in ipairs(lost) do
-    if take(w, user, '') then
+    local m = redis.call('HMGET', member_key(w, user), 'v', 'a', 'w')
+    if m[1] and (not suspended or leaves(m[3])) then
+      take(w, user, '', m[1], m[2])
       redis.call('ZADD', flight, lease_end, user)
     else
+      if m[1] then put_back(w, user) end
       redis.call('ZREM', flight, user)
-      gone = gone + 1
+      landed = landed + 1
     end
   end
-  return #lost, gone
+  return #lost, landed
 end
 
 -- Up to `free` members that are due. Returns how many came into flight, and when the next one is due.
-local function take_due(w, due, flight, free)
+local function take_due(w, due, flight, free, suspended)
   local users, leases = {}, {}
-  local heads = redis.call('ZRANGE', due, 0, free, 'WITHSCORES')
-  for i = 1, #heads, 2 do
-    if #users == free or tonumber(heads[i + 1]) > now then break end
-    users[#users + 1] = heads[i]
-    if take(w, heads[i], heads[i + 1]) then leases[#leases + 1], leases[#leases + 2] = lease_end, heads[i] end
+  local queue, later = queue_of(due, free + 1, now, suspended)
+  for i = 1, #queue, 2 do
+    local user = queue[i]
+    if #users == free or tonumber(queue[i + 1]) > now then break end
+    users[#users + 1] = user
+    local m = redis.call('HMGET', member_key(w, user), 'v', 'a')
+    if m[1] then
+      take(w, user, queue[i + 1], m[1], m[2])
+      leases[#leases + 1], leases[#leases + 2] = lease_end, user
+    end
   end
   if #users > 0 then redis.call('ZREM', due, unpack(users)) end
   if #leases > 0 then redis.call('ZADD', flight, unpack(leases)) end
-  return #leases / 2, tonumber(heads[2 * #users + 2])
+  return #leases / 2, earlier(tonumber(queue[2 * #users + 2]), later)
 end
 
-local function claim(w, limits, room)
+local function claim(w, suspended, limits, room)
   local due, flight, pace_key = prefix .. 'due:' .. w, prefix .. 'flight:' .. w, prefix .. 'pace:' .. w
   local pace, before = pace_of(pace_key), #claimed
   local granted = math.min(room, most,
     grants(now, pace.photo, pace.photo_hold, limits.photo[1], limits.photo[2]),
     grants(now, pace.profile, pace.profile_hold, limits.profile[1], limits.profile[2]))
-  local busy, lost, gone = redis.call('ZCARD', flight), 0, 0
-  if busy > 0 and granted > 0 then lost, gone = take_over(w, flight, granted) end
-  local in_flight = busy - gone
-  local started, head = take_due(w, due, flight, math.max(0, math.min(granted - lost, cap - in_flight)))
+  local busy, lost, landed = redis.call('ZCARD', flight), 0, 0
+  if busy > 0 and granted > 0 then lost, landed = take_over(w, flight, granted, suspended) end
+  local in_flight = busy - landed
+  local free = math.max(0, math.min(granted - lost, cap - in_flight))
+  local started, head = take_due(w, due, flight, free, suspended)
   local n = (#claimed - before) / 4
   if n > 0 then
     pace.photo = math.max(pace.photo, now) + n * limits.photo[1]
@@ -76,10 +89,10 @@ for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 
   local room = want - #claimed / 4
   if room <= 0 then break end
   local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'su', 'lim')
-  if record[1] or record[2] then
+  if record[1] then
     score(ready, w)
   else
-    claim(w, limits_of(record[3], default), room)
+    claim(w, record[2], limits_of(record[3], default), room)
   end
 end
 return claimed

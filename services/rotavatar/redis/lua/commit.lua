@@ -54,7 +54,7 @@ elseif place == 'idle' or place == 'gone' then
 end
 if place ~= 'stay' then
   local limits = limits_of(record[4], default)
-  rescore(prefix .. 'ready', prefix, w, record[2] or record[3], pace_of(prefix .. 'pace:' .. w), limits, cap)
+  rescore(prefix .. 'ready', prefix, w, record[2], record[3], pace_of(prefix .. 'pace:' .. w), limits, cap)
 end
 if publish ~= '' then redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', publish) end
 if stream ~= '' then

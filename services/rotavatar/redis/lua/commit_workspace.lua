@@ -27,7 +27,7 @@ redis.call('HSET', key, 'v', string.format('%.0f', tonumber(version == '' and 0 
 redis.call('SADD', prefix .. 'workspaces', w)
 local record = redis.call('HMGET', key, 's', 'su', 'lim')
 local limits = limits_of(record[3], default)
-rescore(prefix .. 'ready', prefix, w, record[1] or record[2], pace_of(prefix .. 'pace:' .. w), limits, cap)
+rescore(prefix .. 'ready', prefix, w, record[1], record[2], pace_of(prefix .. 'pace:' .. w), limits, cap)
 if chore ~= '' then redis.call('ZADD', prefix .. 'chores', chore_at, chore) end
 if ARGV[at + 5] == '1' then mark_changed(prefix, w) end
 if stream ~= '' then

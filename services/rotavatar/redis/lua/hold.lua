@@ -9,7 +9,7 @@ if hold > tonumber(redis.call('HGET', KEYS[1], method .. '!') or 0) then
   if method == 'photo' or method == 'profile' then
     local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'su', 'lim')
     local limits = limits_of(record[3], ARGV[6])
-    rescore(prefix .. 'ready', prefix, w, record[1] or record[2], pace_of(KEYS[1]), limits, tonumber(ARGV[5]))
+    rescore(prefix .. 'ready', prefix, w, record[1], record[2], pace_of(KEYS[1]), limits, tonumber(ARGV[5]))
   elseif redis.call('ZSCORE', prefix .. 'pubready', w) then
     redis.call('ZADD', prefix .. 'pubready', 'GT', ARGV[4], w)
   end

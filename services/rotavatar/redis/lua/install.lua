@@ -25,15 +25,16 @@ local function store(key, values)
   return true
 end
 
-local workspace, member = list(), list()
-local installed = store(KEYS[1], workspace)
-if installed then
-  redis.call('HDEL', KEYS[1], 's', 'sa', 'ra')
-  -- Members who were due when the app was taken away are so still. A suspension is not Slack's to end.
-  local record = redis.call('HMGET', KEYS[1], 'su', 'lim')
-  local limits = limits_of(record[2], ARGV[at + 3])
-  rescore(prefix .. 'ready', prefix, w, record[1], pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
+-- Who wished to leave no longer does, and is due like everybody else.
+local function stay(due)
+  local time = tonumber(redis.call('ZSCORE', due, user) or 0)
+  if time < 0 then redis.call('ZADD', due, string.format('%.0f', time + LEAVING), user) end
 end
+
+local workspace, member = list(), list()
+-- A suspension is not Slack's to end.
+local installed = store(KEYS[1], workspace)
+if installed then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra') end
 redis.call('SADD', prefix .. 'workspaces', w)
 local new = redis.call('EXISTS', KEYS[2]) == 0
 local consented = store(KEYS[2], member)
@@ -41,9 +42,14 @@ if installed or (consented and new) then mark_changed(prefix, w) end
 if consented then
   -- What was wished under an earlier consent is not done under this one. Until the job is done, new members are off.
   redis.call('HDEL', KEYS[2], 'ra', 'w')
+  stay(prefix .. 'due:' .. w)
   if new then redis.call('HSET', KEYS[2], 'i', 'off') end
   redis.call('SADD', prefix .. 'members:' .. w, user)
   redis.call('XADD', prefix .. 'jobs:schedule', '*', 'j', ARGV[at])
 end
+-- Members who were due when the app was taken away are so still.
+local record = redis.call('HMGET', KEYS[1], 's', 'su', 'lim')
+local limits = limits_of(record[3], ARGV[at + 3])
+rescore(prefix .. 'ready', prefix, w, record[1], record[2], pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
 redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', ARGV[at + 1])
 return 'OK'

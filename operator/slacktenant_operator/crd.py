@@ -92,8 +92,8 @@ def _structural(schema: Mapping[str, Any], named: Mapping[str, Schema]) -> Schem
     flat.pop("title", None)
     if "enum" in flat:
         flat["type"] = "string"
-    if flat.get("default") in (None, "", []):  # says no more than that the field may be absent
-        flat.pop("default", None)
+    if not flat.get("default") and flat.get("default") is not False:
+        flat.pop("default", None)  # it says no more than that the field may be absent
     if "properties" in flat:
         flat["properties"] = {name: _structural(each, named) for name, each in flat["properties"].items()}
         flat.pop("default", None)

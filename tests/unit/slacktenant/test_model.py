@@ -51,6 +51,7 @@ def test_every_field_is_typed_described_and_bounded(path: str, node: dict[str, A
     if node["type"] == "integer":
         assert "minimum" in node
     assert not {"$ref", "anyOf", "nullable", "title"} & node.keys()
+    assert node.get("default", "something") not in (None, "", [], {})
 
 
 def test_a_tenant_of_one_line_has_every_default():

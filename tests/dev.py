@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
-START_SECONDS = 90.0
-"""Five on an idle machine; tests share two cores with other tests, and draw the first avatars."""
+from tests.patience import SECONDS
+
+START_SECONDS = 2 * SECONDS
+"""Five processes, one after the other; five seconds are enough on an idle machine."""
 
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen | None], what: str, *, seconds: float = 30.0) -> Seen:
+def eventually(look: Callable[[], Seen | None], what: str, *, seconds: float = SECONDS) -> Seen:
     """The first true value of `look`. Raises AssertionError, naming `what`, when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -40,7 +42,7 @@ def rotavatar(*arguments: str, folder: Path, environ: dict[str, str] | None = No
         env={**os.environ, **(environ or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=START_SECONDS,
         check=False,
     )
 
@@ -89,7 +91,7 @@ class Dev:
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Stop it as a person would; its exit code."""
         self.process.send_signal(how)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=SECONDS)
 
 
 @contextmanager
@@ -182,7 +184,7 @@ class Person:
         return found
 
     def _text(self, url: str, body: bytes | None = None, kind: str = "application/x-www-form-urlencoded") -> str:
-        with self._open(Request(url, body, {"Content-Type": kind}), timeout=30) as answer:
+        with self._open(Request(url, body, {"Content-Type": kind}), timeout=SECONDS) as answer:
             text: str = answer.read().decode()
             return text
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from rotavatar.catalogue import CURRENT, LIST_SUFFIX, MANIFEST, Credit, Manifest, Pack
+from tests.patience import SECONDS
 from tests.servers import free_port
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -183,7 +184,7 @@ class Ingress:
         """Everything logged so far."""
         return [json.loads(line) for line in list(self.output) if line.startswith("{")]
 
-    def stop(self, *, seconds: float = 20) -> int:
+    def stop(self, *, seconds: float = SECONDS) -> int:
         """Ask it to stop; its exit code."""
         self.process.terminate()
         return self.ended(seconds=seconds)
@@ -200,14 +201,16 @@ class Ingress:
         if self.process.poll() is None:
             self.kill()
 
-    def ended(self, *, seconds: float = 20) -> int:
+    def ended(self, *, seconds: float = SECONDS) -> int:
         """Wait for its end and read the rest of its output."""
         code = self.process.wait(seconds)
         self.reader.join(seconds)
         return code
 
 
-def start_ingress(variables: dict[str, str], *, port: int = 0, seconds: float = 60, event: str = "serving") -> Ingress:
+def start_ingress(
+    variables: dict[str, str], *, port: int = 0, seconds: float = SECONDS, event: str = "serving"
+) -> Ingress:
     """Start `python -m ingress_api` and wait until it logs `event`. Raises RuntimeError with its output."""
     port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROTAVATAR_")}

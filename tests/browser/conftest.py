@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from slack_simulator import homes
 from slack_simulator.app import Simulator
-from slack_simulator.config import DeliveryRules, Rules
 from tests.chromium import QUIET, chromium_binary
+from tests.patience import MS, SECONDS
 
-TIMEOUT_MS = 5_000
+expect.set_options(timeout=MS)
 
 
 class RecordingApp:
@@ -53,8 +53,8 @@ class RecordingApp:
         await self._runner.cleanup()
 
     async def click(self) -> dict[str, Any]:
-        """The next interaction's single action; fails after five seconds without one."""
-        async with asyncio.timeout(5):
+        """The next interaction's single action, as soon as it is there."""
+        async with asyncio.timeout(SECONDS):
             while not self.clicks:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -62,8 +62,8 @@ class RecordingApp:
         return action
 
     async def event(self, kind: str) -> dict[str, Any]:
-        """The next event of this kind; fails after five seconds without one."""
-        async with asyncio.timeout(5):
+        """The next event of this kind, as soon as it is there."""
+        async with asyncio.timeout(SECONDS):
             while True:
                 for event in self.events:
                     if event["event"]["type"] == kind:
@@ -131,12 +131,18 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+async def new_context(chromium: Browser, **options: Any) -> BrowserContext:
+    """A browser's window of its own that waits as long as everything here."""
+    context = await chromium.new_context(**options)
+    context.set_default_timeout(MS)
+    return context
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     app = RecordingApp()
     address = await app.start()
-    rules = Rules(delivery=DeliveryRules(timeout=0.5))
-    async with Simulator(rules=rules, seeded=True) as simulator:
+    async with Simulator(seeded=True) as simulator:
         simulator.configure(
             events_url=f"{address}/events",
             interactions_url=f"{address}/interactions",
@@ -149,8 +155,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin")
-    context.set_default_timeout(TIMEOUT_MS)
+    context = await new_context(chromium, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin")
     yield context
     await context.close()
 

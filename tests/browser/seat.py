@@ -10,8 +10,7 @@ from typing import Any, Self, TypeVar
 from PIL import Image, ImageChops, ImageStat
 from playwright.async_api import Locator, Page, expect
 
-SECONDS = 30.0
-"""How long anything may take on a machine that is busy otherwise; it takes a fraction of a second where it is not."""
+from tests.patience import SECONDS
 
 HOUR = 3600
 

@@ -13,6 +13,7 @@ from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig
 from tests import ingress as at
 from tests.ingress import Ingress
+from tests.patience import MS
 from tests.pictures import draw_catalogue
 from tests.servers import Server, free_port
 
@@ -39,6 +40,7 @@ async def test_pages_fit_are_readable_and_break_no_rule_of_their_own(
 ) -> None:
     ingress, _ = town
     page = await chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+    page.set_default_timeout(MS)
     broken: list[str] = []
     page.on("console", lambda message: broken.append(message.text) if "Refused" in message.text else None)
     for path in ("/", "/slack/oauth_redirect?error=access_denied", "/nope"):
@@ -62,13 +64,14 @@ async def test_from_add_to_slack_to_the_home_tab_without_another_click(
     team = slack.add_team("Lighthouse")
     person = slack.add_member(team.id, name="amara")
     page = await chromium.new_page()
+    page.set_default_timeout(MS)
     await page.goto(ingress.url)
     await page.get_by_role("link", name="Add to Slack").first.click()
     await page.get_by_label("You are").select_option(f"{team.id}.{person.id}")
     await page.get_by_role("button", name="Allow").click()
     await expect(page.get_by_role("heading", name="You are connected")).to_be_visible()
     await expect(page.get_by_role("link", name="Open the Home tab")).to_be_visible()
-    await page.wait_for_url(f"{slack.url}/**", timeout=5_000)
+    await page.wait_for_url(f"{slack.url}/**")
     assert team.id in page.url
     await page.close()
 

@@ -7,7 +7,8 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from slack_simulator import people, seeds
 from slack_simulator.app import Simulator
-from tests.browser.conftest import Stage
+from slack_simulator.config import DeliveryRules
+from tests.browser.conftest import Stage, new_context
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -493,6 +494,7 @@ async def test_a_slash_command_shows_its_answer_and_slacks_timeout(page: Page, s
     await command.press("Enter")
     await expect(workspace.get_by_test_id("message").locator("strong").last).to_have_text("two hours")
     assert (stage.app.commands[0]["command"], stage.app.commands[0]["text"]) == ("/avatar", "status please")
+    stage.slack.delivery._rules = DeliveryRules(timeout=0.3)
     stage.app.delay = 1
     await command.fill("/avatar status")
     await command.press("Enter")
@@ -597,7 +599,7 @@ async def test_the_page_says_that_the_simulator_stopped_and_comes_back(page: Pag
     await expect(page.get_by_test_id("connection")).to_have_text("Stopped")
     await expect(page.locator("#connection")).to_contain_text("reconnects by itself")
     async with Simulator(seeded=True, port=port):
-        await expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=10_000)
+        await expect(page.get_by_test_id("connection")).to_have_text("Live")
         await expect(page.get_by_test_id("workspace")).to_have_count(2)
 
 
@@ -683,7 +685,7 @@ async def test_the_dock_is_worked_by_keyboard(page: Page, stage: Stage) -> None:
 
 async def test_everything_fits_on_a_phone(chromium: Browser, stage: Stage) -> None:
     await stage.publish(section("Some text", {"type": "button", "action_id": "go", "text": plain("Go")}))
-    context = await chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    context = await new_context(chromium, viewport={"width": 390, "height": 844}, has_touch=True)
     page = await context.new_page()
     workspace = await opened(page, stage)
     await control(workspace, "go").get_by_role("button").tap()

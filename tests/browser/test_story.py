@@ -9,19 +9,18 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.seat import SECONDS, Seat, alike, allow, eventually, hours_later, hurrying, world
+from tests.browser.conftest import new_context
+from tests.browser.seat import Seat, alike, allow, eventually, hours_later, hurrying, world
 from tests.dev import Dev, running_dev
 from tests.pictures import draw_catalogue
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
 PACKS = {"critters": 12, "robots": 12}
-DEFAULT_MS = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +33,12 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         yield dev
 
 
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    """Everything here crosses five processes that share two cores with other tests."""
-    expect.set_options(timeout=SECONDS * 1000)
-    yield
-    expect.set_options(timeout=DEFAULT_MS)
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def slack(chromium: Browser, product: Dev) -> AsyncIterator[Page]:
     """The simulator's page, without trouble and in real time."""
-    context = await chromium.new_context(
-        viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin", base_url=product.page
+    context = await new_context(
+        chromium, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin", base_url=product.page
     )
-    context.set_default_timeout(SECONDS * 1000)
     page = await context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

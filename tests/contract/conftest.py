@@ -21,6 +21,7 @@ from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig
 from slack_simulator.timing import ManualTiming
 from tests.contract.receiver import Receiver
+from tests.patience import SECONDS
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 REDIRECT = "http://127.0.0.1:9/slack/oauth_redirect"
@@ -97,12 +98,12 @@ async def target() -> AsyncIterator[Target]:
     if all(given):
         bot, user, person = (str(value) for value in given)
         url = os.environ.get("CONTRACT_SLACK_URL", "https://slack.com")
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
             yield Target(client=client, bot_token=bot, user_token=user, user=person, simulator=None)
         return
     async with (
         Simulator(APP, rng=random.Random(7)) as simulator,
-        httpx.AsyncClient(base_url=simulator.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=simulator.url, timeout=SECONDS) as client,
     ):
         yield member_of(simulator, client)
 
@@ -124,7 +125,7 @@ def member_of(simulator: Simulator, client: httpx.AsyncClient, team: str = "") -
 @pytest.fixture
 async def member(sim: Simulator) -> AsyncIterator[Target]:
     """A connected member of the simulator `sim`."""
-    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         yield member_of(sim, client)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from slack_simulator.server import RunningServer, bind
+from tests.patience import SECONDS
 
 
 class Received(NamedTuple):
@@ -62,7 +63,7 @@ class Receiver:
 
         self.answering = answering
 
-    async def wait_for(self, count: int, *, within: float = 5.0) -> list[Received]:
+    async def wait_for(self, count: int, *, within: float = SECONDS) -> list[Received]:
         """The first `count` requests, once they are there."""
         async with asyncio.timeout(within):
             while len(self.received) < count:

@@ -18,11 +18,12 @@ from PIL import Image
 from rotavatar.clock import CLOCK_KEY, SystemClock
 from slack_simulator.app import Simulator
 from tests.contract.conftest import APP, Target, member_of, picture, text_view
+from tests.patience import SECONDS
 from tests.servers import Server
 
 
 async def test_two_environments_know_nothing_of_each_other(member: Target):
-    async with Simulator(APP) as other, httpx.AsyncClient(base_url=other.url, timeout=30) as client:
+    async with Simulator(APP) as other, httpx.AsyncClient(base_url=other.url, timeout=SECONDS) as client:
         answer = await client.post("/api/auth.test", headers={"Authorization": f"Bearer {member.user_token}"})
         assert answer.json()["error"] == "invalid_auth"
         assert other.url != member.simulator.url
@@ -40,12 +41,12 @@ async def test_addresses_begin_with_the_public_one():
 
 async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
     file = tmp_path / "slack.json"
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         member = member_of(sim, client)
         team = next(iter(sim.slack.world.workspaces))
         avatar_hash = (await member.set_photo(picture()))["profile"]["avatar_hash"]
         view_hash = (await member.publish(text_view("kept")))["view"]["hash"]
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         headers = {"Authorization": f"Bearer {member.user_token}"}
         profile = (await client.post("/api/users.profile.get", headers=headers)).json()["profile"]
         assert profile["avatar_hash"] == avatar_hash
@@ -58,7 +59,7 @@ async def test_a_second_start_continues_where_the_first_one_stopped(tmp_path):
 
 async def test_photos_that_nobody_wears_are_swept_at_the_start(tmp_path):
     file = tmp_path / "slack.json"
-    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with Simulator(APP, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         member = member_of(sim, client)
         await member.set_photo(picture(seed=1))
         await member.set_photo(picture(seed=2))
@@ -82,7 +83,7 @@ async def test_the_file_is_written_while_it_runs(tmp_path):
     file = tmp_path / "slack.json"
     async with Simulator(APP, state=file) as sim:
         sim.add_team("Seen")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while not file.exists():
                 await asyncio.sleep(0.05)
         assert "Seen" in file.read_text()
@@ -102,7 +103,7 @@ async def test_refresh_tokens_survive_a_restart(tmp_path):
     async with Simulator(app, state=file) as sim:
         team = sim.add_team().id
         tokens = sim.install(team, sim.add_member(team).id)
-    async with Simulator(app, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with Simulator(app, state=file) as sim, httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         fields = {"grant_type": "refresh_token", "refresh_token": tokens["user"].refresh}
         answer = await client.post("/api/oauth.v2.access", data=fields, auth=(app.client_id, app.client_secret))
         assert answer.json()["ok"]
@@ -135,21 +136,27 @@ class Process:
 
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, errors
 
 
 def test_the_process_seeds_two_workspaces_and_stops_cleanly(tmp_path):
     process = Process("--state", str(tmp_path / "s.json"), SIMULATOR_EVENTS_URL="http://127.0.0.1:9/slack/events")
-    state = httpx.get(f"{process.url}/ui/api/state").json()
+    state = httpx.get(f"{process.url}/ui/api/state", timeout=SECONDS).json()
     assert process.stop() == (0, "")
     assert len(state["workspaces"]) == 2
     assert any(m["avatar"]["custom"] for w in state["workspaces"] for m in w["members"])
     again = Process("--state", str(tmp_path / "s.json"))
-    assert httpx.get(f"{again.url}/ui/api/state").json()["workspaces"][0]["id"] == state["workspaces"][0]["id"]
+    assert (
+        httpx.get(f"{again.url}/ui/api/state", timeout=SECONDS).json()["workspaces"][0]["id"]
+        == state["workspaces"][0]["id"]
+    )
     again.stop()
     reset = Process("--state", str(tmp_path / "s.json"), SIMULATOR_RESET="1")
-    assert httpx.get(f"{reset.url}/ui/api/state").json()["workspaces"][0]["id"] != state["workspaces"][0]["id"]
+    assert (
+        httpx.get(f"{reset.url}/ui/api/state", timeout=SECONDS).json()["workspaces"][0]["id"]
+        != state["workspaces"][0]["id"]
+    )
     reset.stop()
 
 
@@ -161,7 +168,7 @@ def test_a_port_that_is_taken_is_said_in_one_sentence():
         check=False,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=SECONDS,
     )
     first.stop()
     assert run.returncode == 1
@@ -173,16 +180,16 @@ def test_the_app_may_come_from_a_file(tmp_path: Path):
     file = tmp_path / "app.json"
     file.write_text(json.dumps({"app_id": "A123", "name": "Other", "redirect_urls": ["http://127.0.0.1:9/x"]}))
     process = Process("--app", str(file), "--app-id", "A456")
-    app = httpx.get(f"{process.url}/ui/api/state").json()["app"]
+    app = httpx.get(f"{process.url}/ui/api/state", timeout=SECONDS).json()["app"]
     process.stop()
     assert (app["id"], app["name"]) == ("A456", "Other")
 
 
 def test_the_speed_of_the_clock_is_shared_through_redis(valkey: Server):
     process = Process("--redis-url", valkey.url)
-    answer = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 600}, timeout=30).json()
-    refused = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 3601}, timeout=30)
-    state = httpx.get(f"{process.url}/ui/api/state").json()
+    answer = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 600}, timeout=SECONDS).json()
+    refused = httpx.post(f"{process.url}/ui/api/clock", json={"speed": 3601}, timeout=SECONDS)
+    state = httpx.get(f"{process.url}/ui/api/state", timeout=SECONDS).json()
     process.stop()
     assert answer["speed"] == state["clock"]["speed"] == 600
     assert refused.status_code == 400

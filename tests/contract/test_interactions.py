@@ -10,11 +10,13 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from slack_simulator.app import Simulator
+from slack_simulator.config import DeliveryRules, Rules
 from slack_simulator.interactions import NothingThere
 from slack_simulator.timing import ManualTiming
 from tests.contract.conftest import APP, Target, connect, member_of
 from tests.contract.receiver import Receiver
 from tests.contract.test_views_publish import actions, button, option, options, plain, section, select
+from tests.patience import SECONDS
 
 MODAL = {"type": "modal", "title": plain("Title"), "blocks": [{"type": "divider"}]}
 
@@ -51,7 +53,7 @@ def clicks(sim, app: Receiver, member: Target) -> Clicks:
 async def timed(timing: ManualTiming, receiver: Receiver):
     async with (
         Simulator(APP, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
     ):
         connect(sim, receiver)
         member = member_of(sim, client)
@@ -180,19 +182,25 @@ async def test_the_answer_of_a_command_is_shown(clicks, answer, shown):
     assert [m["text"] for m in clicks.sim.slack.messages] == ([shown] if shown else [])
 
 
-async def test_a_command_that_takes_longer_than_three_seconds(receiver: Receiver, sim, member: Target):
+async def test_a_command_that_takes_longer_than_three_seconds(receiver: Receiver):
+    over = asyncio.Event()
+
     async def answering(_received):
-        await asyncio.sleep(3.2)
+        await over.wait()
         return PlainTextResponse("too late")
 
     receiver.answering = answering
-    connect(sim, receiver)
-    team = next(iter(sim.slack.world.workspaces))
-    body = {"team": team, "user": member.user, "command": "/avatar", "text": "status"}
-    answer = (await member.client.post("/ui/api/command", json=body, timeout=10)).json()
-    assert answer["error"] == "operation_timeout"
-    assert 2900 < answer["ms"] < 3200
-    assert not sim.slack.messages
+    rules = Rules(delivery=DeliveryRules(timeout=0.3))
+    async with Simulator(APP, rules=rules) as sim, httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
+        member = member_of(sim, client)
+        connect(sim, receiver)
+        body = {"team": next(iter(sim.slack.world.workspaces)), "user": member.user, "command": "/avatar"}
+        answer = (await client.post("/ui/api/command", json={**body, "text": "status"})).json()
+        over.set()
+        assert answer["error"] == "operation_timeout"
+        assert answer["ms"] >= 300
+        assert not sim.slack.messages
+    assert DeliveryRules().timeout == 3.0
 
 
 async def test_a_response_url_takes_five_answers(clicks):

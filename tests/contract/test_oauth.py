@@ -13,6 +13,7 @@ from slack_simulator import lifecycle
 from slack_simulator.app import Simulator
 from slack_simulator.timing import ManualTiming
 from tests.contract.conftest import APP, REDIRECT
+from tests.patience import SECONDS
 
 BOT = "commands,users:read,chat:write"
 USER = "users.profile:read,users.profile:write"
@@ -53,7 +54,7 @@ class Browser:
 
 @pytest.fixture
 async def browser(sim):
-    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         yield Browser(sim, client)
 
 
@@ -144,7 +145,7 @@ async def test_a_code_lives_ten_minutes():
     timing = ManualTiming()
     async with (
         Simulator(APP, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
     ):
         browser = Browser(sim, client)
         early, late = await browser.code(), await browser.code()

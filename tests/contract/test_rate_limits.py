@@ -11,6 +11,7 @@ import pytest
 from rotavatar.clock import ManualClock
 from slack_simulator.app import Simulator
 from tests.contract.conftest import APP, Target, member_of, picture
+from tests.patience import SECONDS
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ async def paced(clock):
     """A Slack whose buckets fill by hand, and two members of one workspace."""
     async with (
         Simulator(APP, clock=clock, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
     ):
         team = sim.add_team().id
         yield member_of(sim, client, team), member_of(sim, client, team)
@@ -79,7 +80,7 @@ async def test_other_apps_do_not_share_it(clock):
     second = msgspec.structs.replace(APP, app_id="A2", client_id="2.2")
     async with (
         Simulator(APP, second, clock=clock, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
     ):
         member = member_of(sim, client)
         await outcomes(member, "users.deletePhoto", 20)

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.contract.conftest import Target, picture
 from tests.contract.receiver import Receiver
+from tests.patience import SECONDS
 
 SIZES = (24, 32, 48, 72, 192, 512, 1024)
 PATH = re.compile(r"/avatars/\d{4}-\d\d-\d\d/\d+_([0-9a-f]{20})_(\d+|original)\.(jpg|png|gif)$")
@@ -100,7 +101,7 @@ async def test_a_bot_token_is_not_allowed(target: Target):
 
 async def test_a_missing_scope_names_what_is_needed_and_what_there_is(sim):
     sim.configure(user_scopes=("users.profile:read",))
-    async with httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client:
         team = sim.add_team().id
         user = sim.add_member(team).id
         token = sim.install(team, user)["user"].access

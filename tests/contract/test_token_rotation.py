@@ -12,6 +12,7 @@ from slack_simulator import lifecycle
 from slack_simulator.app import Simulator
 from slack_simulator.timing import ManualTiming
 from tests.contract.conftest import APP
+from tests.patience import SECONDS
 
 LIFE = 43_200
 GRACE = 60
@@ -40,7 +41,7 @@ async def rotating():
     clock, timing = ManualClock(), ManualTiming()
     async with (
         Simulator(app, clock=clock, timing=timing, rng=random.Random(7)) as sim,
-        httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
     ):
         yield Rotating(sim, client, clock, timing)
 

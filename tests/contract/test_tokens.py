@@ -11,6 +11,7 @@ from slack_simulator import lifecycle
 from slack_simulator.app import Simulator
 from tests.contract.conftest import APP, Target, connect, member_of, text_view
 from tests.contract.receiver import Receiver
+from tests.patience import SECONDS
 
 
 def team_of(sim) -> Any:
@@ -112,7 +113,10 @@ async def test_uninstalling_kills_every_token(sim, app: Receiver, member: Target
 
 async def test_the_two_events_of_an_uninstallation_come_in_either_order(receiver: Receiver):
     orders = set()
-    async with Simulator(APP, rng=random.Random(1)) as sim, httpx.AsyncClient(base_url=sim.url, timeout=30) as client:
+    async with (
+        Simulator(APP, rng=random.Random(1)) as sim,
+        httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
+    ):
         connect(sim, receiver)
         for _ in range(20):
             team = sim.add_team().id

@@ -13,6 +13,7 @@ from slack_simulator.app import Simulator
 from slack_simulator.config import Rules
 from tests.contract.conftest import APP, Target, member_of, picture, text_view
 from tests.contract.receiver import Receiver
+from tests.patience import SECONDS
 
 
 def plain(text: str = "x") -> dict[str, Any]:
@@ -331,7 +332,7 @@ class TestPictures:
         receiver.answering = answering
         async with (
             Simulator(APP, rules=Rules(image_timeout=0.1), rng=random.Random(7)) as sim,
-            httpx.AsyncClient(base_url=sim.url, timeout=30) as client,
+            httpx.AsyncClient(base_url=sim.url, timeout=SECONDS) as client,
         ):
             refused = await member_of(sim, client).publish(self.view(f"{receiver.url}/a"))
         assert refused["error"] == "invalid_arguments"

@@ -42,6 +42,7 @@ from slack_simulator.delivery import Answer
 from slack_simulator.homes import SELECTED
 from slack_simulator.views import controls
 from tests.faults.gates import Gate, Point
+from tests.patience import SECONDS
 from tests.pictures import draw_catalogue, picture
 from tests.servers import Server, free_port
 
@@ -50,17 +51,14 @@ LUA = Path(__file__).parents[2] / "services/rotavatar/redis/lua"
 EVENTS = ("app_home_opened", "app_uninstalled", "tokens_revoked")
 """Not user_profile_changed: whether it overtakes our own commit is chance, and it costs a look at the profile."""
 
-RETRIES = (0.0, 0.5, 2.0, 4.0, 8.0)
+RETRIES = (0.0, 0.5, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Slack sends an event again at once, after one minute and after five; here sooner, as processes are back sooner."""
 
 LEASES = 31.0
-PATIENCE = 40.0
-"""Seconds for any one thing to happen; tenths of one are enough on an idle machine."""
-
 OWN = picture(7777)
 
 
-async def until(holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = PATIENCE) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], what: str, *, seconds: float = SECONDS) -> None:
     """Wait until `holds()`. Raises AssertionError that names `what`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -200,7 +198,7 @@ class Product:
         await self.revived()
         for process in self.running.values():
             process.terminate()
-        codes = [await asyncio.wait_for(process.wait(), 30) for process in self.running.values()]
+        codes = [await asyncio.wait_for(process.wait(), SECONDS) for process in self.running.values()]
         assert codes == [0] * len(codes), {name: self.log(name)[-2000:] for name in self.running}
         for name in self.running:
             assert "Traceback" not in self.log(name), self.log(name)
@@ -232,7 +230,7 @@ class Person:
 
     async def _consent(self) -> bool:
         try:
-            async with httpx.AsyncClient(timeout=10, trust_env=False) as browser:
+            async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as browser:
                 sent = await browser.get(f"{self.product.url}/slack/install")
                 asked = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
                 form = {**asked, "person": f"{self.team}.{self.user}", "decision": "allow"}
@@ -384,7 +382,7 @@ async def product(server: Server, folder: Path, *, level: str = "info", **app: A
     async with AsyncExitStack() as stack:
         for gate in (*it.gates.values(), it.slack_gate):
             await stack.enter_async_context(gate)
-        it.browser = await stack.enter_async_context(httpx.AsyncClient(timeout=10, trust_env=False))
+        it.browser = await stack.enter_async_context(httpx.AsyncClient(timeout=SECONDS, trust_env=False))
         it.redis = await Redis.connect(server.url, name="test")
         stack.push_async_callback(it.redis.close)
         it.clock = RedisClock(measure=it.redis.measure)

@@ -22,9 +22,10 @@ from rotavatar.records import Idle
 from slack_simulator import lifecycle
 from tests.faults.product import NAMES, Person, Product, product, until
 from tests.ingress import signed
+from tests.patience import SECONDS
 from tests.servers import Server, valkey_binary
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 Places = dict[str, bytes]
 
@@ -95,7 +96,7 @@ class Pages:
         self._it, self.seen = it, bytearray()
 
     async def ask(self, method: str, path: str, **more) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self._it.url, timeout=10, trust_env=False) as browser:
+        async with httpx.AsyncClient(base_url=self._it.url, timeout=SECONDS, trust_env=False) as browser:
             answer = await browser.request(method, path, **more)
         self.seen += str(answer.headers.raw).encode() + answer.content
         return answer

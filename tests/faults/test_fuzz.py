@@ -20,16 +20,14 @@ import pytest
 
 from rotavatar.actions import Action
 from tests import ingress as at
+from tests import patience
 from tests.ingress import Ingress, signed
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SECONDS = 8.0
 """For each of the tests here."""
-
-SLOWEST = 6.0
-"""A request may take 5 s to arrive; ingress gives up on Redis after two."""
 
 SEED = 20261122
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -159,7 +157,7 @@ def alive(client: httpx.Client) -> bool:
 
 def test_signed_requests_of_almost_the_right_shape(running: Ingress) -> None:
     rng, statuses = random.Random(SEED), Counter[int]()
-    with httpx.Client(base_url=running.url, timeout=SLOWEST) as client:
+    with httpx.Client(base_url=running.url, timeout=patience.SECONDS) as client:
         for n in bounded():
             route, body, kind = one(rng)
             path = rng.choice([f"/slack/{route}", f"/slack/{route}", f"/slack/apps/{at.APP_ID}/{route}"])
@@ -180,7 +178,7 @@ def test_pages_and_consents_with_hostile_queries(running: Ingress) -> None:
         *(f"/slack/apps/{at.APP_ID}/install", f"/slack/apps/{at.APP_ID}/oauth_redirect", "/slack/apps/x/install"),
     )
     for n in bounded():
-        with httpx.Client(base_url=running.url, timeout=SLOWEST) as client:
+        with httpx.Client(base_url=running.url, timeout=patience.SECONDS) as client:
             query: list[tuple[str, str]] = []
             if rng.random() < 0.4:  # a browser that began a consent, so that more than the state is looked at
                 begun = client.get("/slack/install").headers["location"]
@@ -194,7 +192,7 @@ def test_pages_and_consents_with_hostile_queries(running: Ingress) -> None:
                 rng.choice(["GET", "GET", "HEAD", "POST"]), path, params=urlencode(query), headers=headers
             )
             assert answer.status_code < 500, (n, path, query)
-    with httpx.Client(base_url=running.url, timeout=SLOWEST) as client:
+    with httpx.Client(base_url=running.url, timeout=patience.SECONDS) as client:
         assert alive(client)
 
 
@@ -213,14 +211,14 @@ def test_bytes_that_are_almost_http(running: Ingress) -> None:
                 )
                 sent[place : place + rng.randint(0, 3)] = piece
             assert b" 500 " not in exchange(port, bytes(sent)).split(b"\r\n")[0], (n, bytes(sent))
-    with httpx.Client(base_url=running.url, timeout=SLOWEST) as client:
+    with httpx.Client(base_url=running.url, timeout=patience.SECONDS) as client:
         assert alive(client)
         assert client.get(f"{running.metrics_url}/readyz").status_code == 200
 
 
 def exchange(port: int, sent: bytes) -> bytes:
     """Send bytes, say that there are no more, and read the answer. A server that hangs raises TimeoutError."""
-    with socket.create_connection(("127.0.0.1", port), timeout=SLOWEST) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=patience.SECONDS) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, OSError):
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)

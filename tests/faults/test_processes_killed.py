@@ -18,7 +18,7 @@ from tests.faults.gates import Point, When
 from tests.faults.product import Person, Product, product, until
 from tests.servers import Server, valkey_binary
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 BEFORE, AFTER = When.BEFORE, When.AFTER
 Run = tuple[dict[str, Any], Counter[str]]

@@ -16,6 +16,7 @@ from rotavatar.records import Member, WorkspaceRecord
 from rotavatar.redis import Redis
 from rotavatar.store import JobStore, MemberStore, WorkspaceStore
 from rotavatar.store.jobs import Entry
+from tests.patience import SECONDS
 from tests.servers import Server
 
 OwnServer = Callable[..., Server]
@@ -73,7 +74,7 @@ async def test_a_frozen_redis_refuses_in_time_and_jobs_go_on_after(own_server: O
     consumer = Consumer(redis=redis, jobs=jobs, clock=SystemClock(), streams=streams, name="c", retry_idle_ms=200)
     running = asyncio.create_task(consumer.run(handle))
     await jobs.add(shuffle(1))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while not done:
             await asyncio.sleep(0.02)
         server.pause()

@@ -20,9 +20,10 @@ from rotavatar.errors import Unavailable
 from rotavatar.policy import HOUR
 from tests.faults.product import LEASES, NAMES, Person, Product, product, until
 from tests.ingress import click, form, signed
+from tests.patience import SECONDS
 from tests.servers import Server, valkey_binary
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 CREW = 4
 AWAY_SECONDS = 4.0
@@ -98,7 +99,7 @@ class Load:
         self.slowest = 0.0
 
     async def run(self) -> None:
-        async with httpx.AsyncClient(base_url=self.it.url, timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.it.url, timeout=SECONDS, trust_env=False) as client:
             await asyncio.gather(*(self._picks(client, person) for person in self.crew))
 
     async def _picks(self, client: httpx.AsyncClient, person: Person) -> None:

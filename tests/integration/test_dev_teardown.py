@@ -10,7 +10,7 @@ import redis
 from rotavatar import keys
 from tests.dev import Dev, Person, eventually, running_dev
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from rotavatar.process import Life
 from rotavatar.redis import Redis
 from rotavatar.store import Claim, Commit, MemberStore, Outcome, Place
 from rotavatar.store.members import IN_FLIGHT
+from tests.patience import SECONDS
 from tests.servers import Server
 
 SPEED = 2.0
@@ -94,7 +95,7 @@ async def served(redis: Redis, *, giant_seconds: float | None) -> Slack:
     clock, life, members = SystemClock(Pace(real=time.time(), virtual=START, speed=SPEED)), Life(), MemberStore(redis)
     slack = Slack(members, clock, life, giant_seconds=giant_seconds or 0.0)
     doing: dict[str, Any] = {"rotation": slack, "chores": None, "heartbeat": Heartbeat("claims", limit=60)}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(SECONDS):
         await Claims(clock=clock, members=members, life=life, **doing).run()
     return slack
 

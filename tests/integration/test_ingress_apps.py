@@ -16,6 +16,7 @@ from rotavatar.store import AppStore
 from rotavatar.vault import Vault
 from tests import ingress as at
 from tests.ingress import Ingress, signed
+from tests.patience import SECONDS
 from tests.servers import Server
 
 OWN = AppCredentials(app_id=at.APP_ID, client_id="1", client_secret=Secret("own"))
@@ -102,7 +103,7 @@ async def test_a_running_ingress_serves_a_new_app(valkey: Server, vault: Vault, 
 
 async def serves_a_new_app(ingress: Ingress, redis: Redis, vault: Vault) -> None:
     body = json.dumps(at.home_opened()).encode()
-    async with httpx.AsyncClient(base_url=ingress.url) as client:
+    async with httpx.AsyncClient(base_url=ingress.url, timeout=SECONDS) as client:
 
         async def post(secret: str) -> int:
             headers = signed(body, secret=secret)
@@ -110,7 +111,7 @@ async def serves_a_new_app(ingress: Ingress, redis: Redis, vault: Vault) -> None
 
         assert await post("theirs") == 404
         await AppStore(redis).put("A0ACME", seal_app(vault, other()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             while await post("theirs") != 200:
                 await asyncio.sleep(0.1)
         assert await post(at.SECRET) == 401

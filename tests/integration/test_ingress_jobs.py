@@ -24,6 +24,7 @@ from rotavatar.messages import (
 )
 from tests import ingress as at
 from tests.ingress import Ingress, signed
+from tests.patience import SECONDS
 from tests.servers import Server
 
 PARTITION = keys.partition_of(Workspace(at.TEAM))
@@ -42,7 +43,7 @@ def running(_valkey_session: Server, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def send(running: Ingress, valkey: Server) -> Any:
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=running.url, timeout=SECONDS) as client:
 
         def post(path: str, body: bytes, **headers: str) -> httpx.Response:
             return client.post(path, content=body, headers={**signed(body), **headers})

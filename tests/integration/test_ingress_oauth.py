@@ -24,6 +24,7 @@ from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig
 from tests import ingress as at
 from tests.ingress import Ingress
+from tests.patience import SECONDS
 from tests.servers import Server, free_port
 
 BOT_SCOPES = {"commands", "users:read", "chat:write"}
@@ -39,7 +40,7 @@ class Town:
     server: Server
 
     def browser(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.ingress.url, timeout=20)
+        return httpx.AsyncClient(base_url=self.ingress.url, timeout=SECONDS)
 
     async def snapshot(self, workspace: str, user: str) -> Snapshot | None:
         redis = await Redis.connect(self.server.url, name="test")
@@ -291,9 +292,8 @@ async def test_the_events_of_slack_reach_redis_signed_as_slack_signs(town: Town)
     town.slack.open_home(team.id, person.id)
     answer = await town.slack.command(team.id, person.id, "shuffle")
     assert answer.status == 200
-    for _ in range(100):
-        if len(town.jobs(team.id)) == 4:
-            break
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(SECONDS):
+        while len(town.jobs(team.id)) < 4:
+            await asyncio.sleep(0.02)
     kinds = [type(job).__name__ for job in town.jobs(team.id)]
     assert kinds == ["Joined", "ShuffleAsked", "PublishAsked", "PublishAsked"]

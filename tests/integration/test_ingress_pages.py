@@ -13,6 +13,7 @@ import pytest
 from rotavatar import scopes
 from tests import ingress as at
 from tests.ingress import Ingress
+from tests.patience import SECONDS
 from tests.servers import Server
 
 SECRET_FILE = "nobody may read this"
@@ -41,7 +42,7 @@ def house(_valkey_session: Server, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=house.ingress.url) as client:
+    with httpx.Client(base_url=house.ingress.url, timeout=SECONDS) as client:
         yield client
 
 
@@ -107,7 +108,7 @@ def test_nothing_else_is_readable_there(house: House) -> None:
     ]
     for path in paths:
         # http.client sends a path as it is; httpx would resolve the dots.
-        connection = http.client.HTTPConnection("127.0.0.1", house.ingress.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", house.ingress.port, timeout=SECONDS)
         connection.request("GET", f"/pictures/{path}")
         answer = connection.getresponse()
         content = answer.read()
@@ -199,7 +200,7 @@ def test_the_cookie_is_the_browsers_own_and_out_of_reach(client: httpx.Client) -
 def test_the_metrics_name_routes_and_reasons_and_no_stranger(client: httpx.Client, house: House) -> None:
     client.get("/pictures/who-asks-for-this")
     client.post("/slack/events", content=b"{}")
-    page = httpx.get(f"{house.ingress.metrics_url}/metrics").text
+    page = httpx.get(f"{house.ingress.metrics_url}/metrics", timeout=SECONDS).text
     assert 'rotavatar_ingress_requests_total{outcome="refused",reason="signature",route="events"}' in page
     assert 'rotavatar_ingress_requests_total{outcome="refused",reason="address",route="pictures"}' in page
     assert "rotavatar_ingress_ack_seconds_bucket" in page

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SECONDS
+
 PRELUDE = """
 import asyncio, sys
 from rotavatar.errors import ConfigurationError
@@ -36,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[dict[str, str]], str]:
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=SECONDS)
     return process.returncode, [json.loads(line) for line in out.splitlines() if line.startswith("{")], err
 
 
@@ -69,7 +71,7 @@ def test_a_signal_lets_the_work_finish_and_then_ends_what_never_would(start, sen
     process = start(GRACEFUL)
     wait_for(process, "up")
     process.send_signal(sent)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert out.index('"stopping"') < out.index("finished") < out.index("clock off") < out.index('"stopped"')
     assert sent.name in out
@@ -123,7 +125,7 @@ async def steady():
 async def serve(life):
     await life.supervise({work}, background={background})
 """)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     crash = next(json.loads(line) for line in out.splitlines() if '"task crashed"' in line)
     assert (crash["task"], crash["process"], crash["level"]) == ("broken", "rotator", "error")
@@ -184,6 +186,6 @@ async def once():
 async def serve(life):
     await life.supervise({"once": once()}, background={"ever": asyncio.sleep(3600)})
 """)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert "done" in out

@@ -26,6 +26,7 @@ from rotavatar.slack import Identity, PublishedView, SlackAddresses, SlackClient
 from rotavatar.store.publishing import Tab
 from rotavatar.vault import Owner, Vault
 from slack_simulator import lifecycle
+from tests.patience import SECONDS
 from tests.publishing import TEAM, Stage, stage, until
 from tests.servers import Server
 
@@ -131,7 +132,7 @@ async def test_a_broken_answer_is_followed_by_another_try(it: Stage, trouble: di
     for name, value in trouble.items():
         setattr(switches, name, value)
     await it.ask(user)
-    await it.shows(user, SETTLED, seconds=20)
+    await it.shows(user, SETTLED)
     await it.idle()
     assert it.calls("ok") == 1
 
@@ -146,7 +147,7 @@ async def test_an_answer_that_got_lost_after_its_effect_settles_to_the_newest(it
     await it.store(user, Member(credential=b"c", idle=Idle.OUTSIDE))
     await it.ask(user)
     await it.shows(user, "changed elsewhere")
-    await it.idle(seconds=20)
+    await it.idle()
     assert await it.publishing.view_hash(W, User(user)) == (it.home(user) or {})["hash"]
     assert it.calls("hash_conflict") == 1
 
@@ -211,6 +212,9 @@ async def test_a_credential_whose_key_is_missing_waits_for_it(it: Stage) -> None
     sealed = seal_credential(stranger, Credential(access_token=Secret("xoxb-1-a")), Owner("bot", W))
     await it.workspaces.commit(W, record, msgspec.structs.replace(record, credential=sealed))
     await it.ask(user)
+    async with asyncio.timeout(SECONDS):
+        while await it.publishing.next_ready(P) is None:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)
     assert it.calls() == 0
     assert await it.publishing.next_ready(P) is not None
@@ -284,14 +288,16 @@ async def test_a_grant_that_waited_too_long_goes_back_without_a_call(it: Stage) 
 async def test_a_crash_of_ours_ends_that_publish_and_no_other(it: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     build: Callable[..., View] = home.build
     user, other = await settled(it), await settled(it)
+    failed: list[HomeState] = []
 
-    def fails_once(_state: HomeState, *, pictures: bool = True) -> View:
+    def fails_once(state: HomeState, *, pictures: bool = True) -> View:
         monkeypatch.setattr(home, "build", build)
+        failed.append(state)
         raise RuntimeError("boom")
 
     monkeypatch.setattr(home, "build", fails_once)
     await it.ask(user)
-    await asyncio.sleep(0.2)
+    await until(lambda: bool(failed))
     await it.ask(other)
     await it.shows(other, SETTLED)
 

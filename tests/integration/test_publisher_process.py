@@ -14,6 +14,7 @@ import pytest
 
 from rotavatar.policy import HOUR
 from rotavatar.records import Idle, Member
+from tests.patience import SECONDS
 from tests.publishing import TEAM, Stage, stage, until
 from tests.servers import Server, free_port
 
@@ -32,7 +33,7 @@ async def publisher(it: Stage, **settings: str) -> AsyncIterator[tuple[Process, 
         sys.executable, "-m", "publisher", env=environ, stdout=PIPE, stderr=STDOUT
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=SECONDS) as client:
             yield process, client
     finally:
         if process.returncode is None:
@@ -41,7 +42,7 @@ async def publisher(it: Stage, **settings: str) -> AsyncIterator[tuple[Process, 
 
 
 async def ready(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(SECONDS):
         while True:
             try:
                 if (await client.get("/readyz")).status_code == 200:
@@ -74,7 +75,7 @@ async def test_it_publishes_counts_and_stops_when_asked_without_a_token_in_its_l
         assert "rotavatar_publish_latency_seconds_count 2.0" in metrics
         assert "rotavatar_publishes_wanted_tabs 0.0" in metrics
         process.send_signal(signal.SIGTERM)
-        out, _ = await asyncio.wait_for(process.communicate(), 15)
+        out, _ = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 0
     assert b"tab not published" in out
     for token in it.simulator.slack.world.tokens:
@@ -96,13 +97,13 @@ async def test_killed_in_the_middle_of_a_publish_the_next_process_shows_the_newe
     async with publisher(it) as (_, client):
         await ready(client)
         # The dead process held the tab under a lease of 30 s.
-        await it.shows(user, "changed elsewhere", seconds=45)
+        await it.shows(user, "changed elsewhere")
         await it.idle()
 
 
 async def test_a_missing_setting_stops_it_with_one_sentence(it: Stage) -> None:
     async with publisher(it, ROTAVATAR_PUBLIC_URL="") as (process, _):
-        out, _ = await asyncio.wait_for(process.communicate(), 15)
+        out, _ = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 2
     lines = [line for line in out.decode().splitlines() if "ROTAVATAR_PUBLIC_URL" in line]
     assert len(lines) == 1
@@ -113,7 +114,7 @@ async def test_while_redis_is_away_it_is_not_ready_and_afterwards_it_goes_on(it:
     async with publisher(it, ROTAVATAR_REDIS_URL=server.url) as (process, client):
         await ready(client)
         server.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             while (await client.get("/readyz")).status_code == 200:
                 await asyncio.sleep(0.05)
         assert (await client.get("/healthz")).status_code == 200

@@ -18,6 +18,7 @@ from python_multipart.multipart import parse_options_header
 from rotavatar.errors import CredentialDead, RequestRefused, SlackBusy, SlackError
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
 from rotavatar.slack.client import ANSWER_LIMIT, PHOTO_LIMIT
+from tests.patience import SECONDS
 
 TOKEN = "xoxp-canary-token-1234567890"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
@@ -328,7 +329,7 @@ async def drip(_: Request, writer: asyncio.StreamWriter) -> None:
 )
 async def test_when_the_call_may_have_had_its_effect_the_error_says_so(stub, behaviour, code):
     stub.behave = behaviour
-    async with client_of(stub, timeouts=IMPATIENT) as slack:
+    async with client_of(stub, timeouts=IMPATIENT if code == "timeout" else Timeouts()) as slack:
         error = await caught(slack.set_photo(TOKEN, image=PNG, mime="image/png"))
     assert (type(error), error.code, error.uncertain) == (SlackBusy, code, True)
     assert len(stub.requests) == 1, "the client itself never sends a photo twice"
@@ -374,16 +375,19 @@ async def test_calls_are_counted_by_what_came_of_them(stub):
         return REGISTRY.get_sample_value("rotavatar_slack_calls_total", labels) or 0.0
 
     before = {outcome: counted(outcome) for outcome in ("ok", "credential_dead", "ratelimited", "busy", "cancelled")}
-    async with client_of(stub, timeouts=IMPATIENT) as slack:
+    async with client_of(stub) as slack, client_of(stub, timeouts=IMPATIENT) as impatient:
         await slack.delete_photo(TOKEN)
         stub.behave = answering({"ok": False, "error": "token_revoked"})
         await caught(slack.delete_photo(TOKEN))
         stub.behave = answering({"ok": False, "error": "ratelimited"})
         await caught(slack.delete_photo(TOKEN))
         stub.behave = never_answer
-        await caught(slack.delete_photo(TOKEN))
+        await caught(impatient.delete_photo(TOKEN))
+        arrived = len(stub.requests)
         call = asyncio.create_task(slack.delete_photo(TOKEN))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(SECONDS):
+            while len(stub.requests) == arrived:
+                await asyncio.sleep(0.01)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

@@ -15,6 +15,7 @@ from rotavatar.slack import SlackAddresses, SlackClient
 from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig
 from slack_simulator.state import Member
+from tests.patience import SECONDS
 
 REDIRECT = "http://127.0.0.1:9/slack/oauth_redirect"
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "Hello"}}
@@ -141,7 +142,7 @@ async def consent(simulator: Simulator, slack: SlackClient, member: Member) -> s
         team="T0ROTATE1",
     )
     asked = parse_qs(urlsplit(page).query)
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as browser:
         assert (await browser.get(page)).status_code == 200
         form = asked | {"person": f"T0ROTATE1.{member.id}", "decision": "allow"}
         answer = await browser.post(page.partition("?")[0], data=form)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import SECONDS
 from tests.publishing import TEAM, Stage, stage
 from tests.servers import Server
 
@@ -49,8 +50,11 @@ async def test_while_nothing_happens_nothing_is_written(it: Stage, valkey: Serve
         found: int = valkey.command("INFO", "persistence")["rdb_changes_since_last_save"]
         return found
 
-    await asyncio.sleep(0.5)
-    before = changes()
+    before = 0
+    async with asyncio.timeout(SECONDS):
+        while before != changes():
+            before = changes()
+            await asyncio.sleep(0.5)
     assert before > 0
     await asyncio.sleep(QUIET_SECONDS)
     assert changes() == before

@@ -18,6 +18,7 @@ from rotavatar.redis import Redis
 from rotavatar.store import Commit, JobStore, MemberStore, Outcome, Place, PublishStore, WorkspaceStore
 from rotavatar.store.jobs import Entry
 from rotavatar.store.publishing import Published
+from tests.patience import SECONDS
 
 W = Workspace("T0TEST")
 P = keys.partition_of(W)
@@ -170,7 +171,7 @@ async def test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing(redis: Re
     await redis.execute(P, "XADD", streams[P], "*", "j", b"7 {}")
     await jobs.add(FrequencyChosen(workspace=W, user=User("U1"), at=1, trace="", seconds=3600))
     await jobs.add(ShuffleAsked(workspace=W, user=User("U1"), at=1, trace=""))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while len(await jobs.dead_letters(P)) < 2:
             await asyncio.sleep(0.02)
     consumer.stop()
@@ -199,7 +200,7 @@ async def test_what_failed_because_something_was_away_is_not_counted(redis: Redi
     consumer = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="c1", retry_idle_ms=20)
     running = asyncio.create_task(consumer.run(handle))
     await jobs.add(ShuffleAsked(workspace=W, user=User("U1"), at=1, trace=""))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while tries <= 8:
             await asyncio.sleep(0.02)
     consumer.stop()

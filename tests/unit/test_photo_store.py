@@ -20,6 +20,7 @@ from rotavatar.keys import User, Workspace
 from rotavatar.photo_store import MAX_PHOTO_BYTES, PhotoRef, PhotoStore, StoredPhoto, name_of, open_photo_store
 from rotavatar.reencryption import Outcome, count_keys, reencrypt
 from rotavatar.vault import Vault
+from tests.patience import SECONDS
 
 ONE = "one:" + base64.b64encode(b"1" * 32).decode()
 TWO = "two:" + base64.b64encode(b"2" * 32).decode()
@@ -239,7 +240,7 @@ def killed_while_it_writes(folder: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env={"PYTHONPATH": f"{root}/services"}) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while not list(folder.glob("*/*/*#*")) and time.monotonic() < deadline:
             pass
         child.kill()

@@ -10,17 +10,23 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHON
 
 ##@ Use it
-.PHONY: run
+.PHONY: run cluster cluster-stop
 run: $(READY) ## Start everything on this machine, with a simulated Slack, and print the page to open
 	@exec $(BIN)/rotavatar dev
 
+cluster: $(READY) ## Start a real Kubernetes API server here, in the background, and print its KUBECONFIG line
+	@$(BIN)/python -m control_plane start
+
+cluster-stop: $(READY) ## End it; its data stays
+	@$(BIN)/python -m control_plane stop
+
 ##@ Check it
-.PHONY: test test-quick test-unit test-integration test-browser coverage lint format mutations
-test: lint system ## Everything: lint, all tests, coverage by branch with its floor
+.PHONY: test test-quick test-unit test-integration test-browser test-cluster coverage lint format mutations
+test: lint system control-plane ## Everything: lint, all tests, coverage by branch with its floor
 	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term
 
 test-quick: $(READY) ## The tests that take seconds and need nothing of the system
-	$(PYTEST) -m "not slow and not browser and not redis7"
+	$(PYTEST) -m "not slow and not browser and not redis7 and not cluster"
 
 test-unit: $(READY) ## Pure functions only
 	$(PYTEST) tests/unit
@@ -31,7 +37,10 @@ test-integration: $(READY) system ## Against real Redis, Valkey and processes
 test-browser: $(READY) system ## In the system's Chromium
 	$(PYTEST) tests/browser
 
-coverage: $(READY) system ## Like test, with a page per file in .cache/coverage/
+test-cluster: $(READY) control-plane ## Against a real Kubernetes API server
+	$(PYTEST) tests/cluster
+
+coverage: $(READY) system control-plane ## Like test, with a page per file in .cache/coverage/
 	$(PYTEST) --cov --cov-report=term --cov-report=html:.cache/coverage
 
 lint: $(READY) ## Format, lint, types, layers
@@ -63,13 +72,17 @@ docs: $(READY) ## Build the documentation into site/, every warning an error
 	@echo "open site/index.html"
 
 ##@ Care for it
-.PHONY: install requirements clean system
+.PHONY: install requirements clean system control-plane
 install: $(READY) ## Make or renew the environment .venv
 
 requirements: $(READY) ## Compile requirements/ from pyproject.toml (UPGRADE=1 takes the newest)
 	scripts/compile-requirements
 
-clean: ## Remove the environment, caches, built pages and the data of `make run`
+control-plane: $(READY) ## Build kube-apiserver, etcd and what else the tests need, once for this person (ten minutes)
+	@$(BIN)/python -m control_plane build
+
+clean: ## Remove the environment, caches, built pages and the data of `make run` and `make cluster`
+	@test ! -e .rotavatar/cluster/running.json || $(BIN)/python -m control_plane stop
 	rm -rf .venv .cache .rotavatar .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* site dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -87,7 +100,7 @@ $(READY): pyproject.toml requirements/dev.txt scripts/environment
 	@touch $@
 
 .cache/%/.ready: requirements/%.txt | $(READY)
-	@echo "making .cache/$* for the libraries that are measured against …"
+	@echo "making .cache/$* with the packages of $< …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .cache/$*
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .cache/$*/bin/python $<
 	@touch $@

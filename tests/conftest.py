@@ -3,15 +3,21 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
+from control_plane.errors import ToolMissing
+from control_plane.locating import find
+from control_plane.pins import CONTROL_PLANE
 from tests.chromium import chromium_binary
 from tests.network import stay_on_this_machine
 from tests.servers import Cluster, Server, ToolMissingError, redis_binary, start_cluster, valkey_binary
 
 FOREIGN_SETTINGS = ("ROTAVATAR_", "SLACK_")
+CLUSTER_TESTS = "tests/cluster"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -32,14 +38,45 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("shared machine")
 
 
+class _FilesTogether(LoadFileScheduling):  # type: ignore[misc]
+    """A worker gets whole files, and all of CLUSTER_TESTS: they share one Kubernetes control plane."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return CLUSTER_TESTS if file.startswith(f"{CLUSTER_TESTS}/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `--dist loadfile`, which `make test` uses: the folder tests/cluster is distributed as if it were one file."""
+    return _FilesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in tests/cluster needs the control plane, and says so by its mark."""
+    for item in items:
+        if item.nodeid.startswith(f"{CLUSTER_TESTS}/"):
+            item.add_marker(pytest.mark.cluster)
+
+
+def _control_plane_programs() -> None:
+    """Raises ToolMissingError where one was not built."""
+    try:
+        for program in CONTROL_PLANE:
+            find(program)
+    except ToolMissing as missing:
+        raise ToolMissingError(str(missing).removesuffix(".")) from missing
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say in one sentence what is missing before the first test runs; nothing is skipped in silence."""
     if hasattr(session.config, "workerinput"):
         return  # pytest-xdist: a worker that gives up looks like a crash; there the fixtures raise the same sentence
-    for mark, find in (("redis7", redis_binary), ("browser", chromium_binary)):
+    tools = {"redis7": redis_binary, "browser": chromium_binary, "cluster": _control_plane_programs}
+    for mark, look in tools.items():
         if any(item.get_closest_marker(mark) for item in session.items):
             try:
-                find()
+                look()
             except ToolMissingError as missing:
                 raise pytest.UsageError(f"{missing}; or leave these tests out with `make test-quick`") from missing
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-COPIED: Final = ("services", "simulator", "operator", "tests", "pyproject.toml")
+COPIED: Final = ("services", "simulator", "operator", "tools", "tests", "pyproject.toml")
 AT_ONCE: Final = 2
 SECONDS: Final = 240
 """A mutation may make a test wait for what never comes; each of them ends by itself long before."""
@@ -455,7 +455,7 @@ def copy_tree(source: Path, target: Path) -> None:
 
 def run_tests(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
     """Exit status and output of pytest over `tests` of the copy in `tree`, with the copy's packages."""
-    packages = os.pathsep.join(str(tree / name) for name in ("services", "simulator", "operator"))
+    packages = os.pathsep.join(str(tree / name) for name in ("services", "simulator", "operator", "tools"))
     environ = {**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line", *tests]
     try:

@@ -31,6 +31,7 @@ LATE: Final = "tests/integration/test_late_workers.py"
 ACKING: Final = "tests/unit/test_ingress_acking.py"
 PACING: Final = "tests/faults/test_pacing_and_fairness.py"
 MACHINE: Final = "tests/unit/test_member_machine.py"
+COMMANDS: Final = "tests/unit/test_redis_commands.py"
 DEATHS: Final = "tests/faults/test_deaths.py"
 CONSUMER: Final = f"{STORE}::test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing[valkey]"
 
@@ -287,6 +288,30 @@ MUTATIONS: Final = (
         'return f"{tag(partition_of(workspace))}{kind}:{workspace}"',
         'return f"rv:{kind}:{workspace}"',
         f"{STORE}::test_a_commit_on_an_old_version_changes_nothing[cluster]",
+    ),
+    Mutation(
+        8,
+        "all chores that are due are taken at once",
+        f"{LUA}/claim_chore.lua",
+        "'BYSCORE', 'LIMIT', 0, ARGV[3])",
+        "'BYSCORE')",
+        f"{COMMANDS}::test_every_command_of_a_store_or_script_has_a_bounded_answer",
+    ),
+    Mutation(
+        8,
+        "the members of a workspace are read without a page",
+        "services/rotavatar/store/members.py",
+        '"SSCAN", keys.members(workspace), cursor, "COUNT", count',
+        '"SSCAN", keys.members(workspace), cursor',
+        f"{COMMANDS}::test_every_command_of_a_store_or_script_has_a_bounded_answer",
+    ),
+    Mutation(
+        8,
+        "as many lost jobs are taken over as there are",
+        "services/rotavatar/consumer.py",
+        "idle_ms=self._retry_idle_ms, count=SWEPT",
+        "idle_ms=self._retry_idle_ms, count=1_000_000",
+        "tests/faults/test_redis_answers.py::test_no_answer_in_a_whole_life_is_without_a_bound",
     ),
     Mutation(
         9,

@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
+from mimetypes import guess_type
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,10 +14,8 @@ from typing import Any, Self
 import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.responses import Response
+from starlette.routing import Route
 
 from rotavatar.clock import Clock, SystemClock
 from slack_simulator import lifecycle, pages, people, seeds, ui
@@ -35,6 +34,7 @@ from slack_simulator.tokens import Issued
 from slack_simulator.webapi import dispatch
 
 STATIC = Path(__file__).parent / "static"
+PAGE_FILES = frozenset(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
 FRESH = {"Cache-Control": "no-cache"}
 """Asked for anew each time: whoever updates the checkout sees the new page."""
 
@@ -48,14 +48,11 @@ Handler = Callable[[Slack, Request], Awaitable[Response]]
 SetSpeed = Callable[[float], Awaitable[None]]
 
 
-class PageFiles(StaticFiles):
-    """The files of the page."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """See StaticFiles."""
-        response = await super().get_response(path, scope)
-        response.headers.update(FRESH)
-        return response
+def page_file(name: str) -> Response:
+    """A file of the page, or 404. It is read here: some kilobytes of a local disk are there before a thread is."""
+    if name not in PAGE_FILES:
+        return Response(status_code=404)
+    return Response((STATIC / name).read_bytes(), media_type=guess_type(name)[0], headers=FRESH)
 
 
 def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
@@ -68,7 +65,12 @@ def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
         return endpoint
 
     async def page(_request: Request) -> Response:
-        return FileResponse(STATIC / "index.html", headers={**FRESH, "Content-Security-Policy": PAGE_POLICY})
+        response = page_file("index.html")
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        return response
+
+    async def static(request: Request) -> Response:
+        return page_file(request.path_params["name"])
 
     return Starlette(
         routes=[
@@ -82,7 +84,7 @@ def create_app(slack: Slack, *, set_speed: SetSpeed) -> Starlette:
             Route("/ui/api/log", bound(ui.log)),
             Route("/ui/api/stream", bound(ui.stream)),
             Route("/ui/api/{name:path}", bound(partial(ui.post, set_speed=set_speed)), methods=["POST"]),
-            Mount("/ui/static", PageFiles(directory=STATIC, check_dir=False)),
+            Route("/ui/static/{name:path}", static),
             Route("/", page),
         ]
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slack_simulator.app import STATIC
 from tests.contract.conftest import Target, picture, text_view
 from tests.contract.receiver import Receiver
 from tests.contract.test_views_publish import actions, button
@@ -56,6 +57,23 @@ async def test_the_page_itself(page):
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     for path in ("/", "/ui/static/main.js"):
         assert (await page.client.get(path)).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("main.js", "javascript"), ("panels/log.js", "javascript"), ("page.css", "css"), ("icon.svg", "svg")],
+)
+async def test_the_files_of_the_page(page, name, kind):
+    answer = await page.client.get(f"/ui/static/{name}")
+    assert (answer.status_code, answer.content) == (200, (STATIC / name).read_bytes())
+    assert kind in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "panels", "none.js", "../app.py", "%2e%2e/app.py", "/etc/passwd", "%00", "x" * 5000]
+)
+async def test_nothing_else_is_a_file_of_the_page(page, name):
+    assert (await page.client.get(f"/ui/static/{name}")).status_code == 404
 
 
 async def test_the_state(page):

@@ -58,11 +58,13 @@ class ClientSecretReference(SecretReference, frozen=True, kw_only=True):
 
 
 class SigningSecretReference(SecretReference, frozen=True, kw_only=True):
-    """Where a signing secret of a Slack app is."""
+    """Where a signing secret of a Slack app is.
 
-    key: Annotated[str, rules.SECRET_KEY_FORM, Meta(description="Key of the Secret that holds the signing secret.")] = (
-        "signingSecret"
-    )
+    The key has no default: the API server would write it into the list, and `kubectl apply` and Argo CD, which compare
+    lists as a whole, would see a difference for ever.
+    """
+
+    key: Annotated[str, rules.SECRET_KEY_FORM, Meta(description="Key of the Secret that holds the signing secret.")]
 
 
 class SlackApp(Part, frozen=True, kw_only=True):

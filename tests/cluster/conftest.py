@@ -10,6 +10,7 @@ import pytest
 from control_plane import audit
 from control_plane.plane import ControlPlane, Options, running
 from tests.cluster.accounts import Account, Rule, make_account
+from tests.cluster.tenants import install_definition
 
 
 class AuditLogs:
@@ -66,6 +67,13 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory, audit_logs: AuditLog
     with running(tmp_path_factory.mktemp("control-plane"), Options(controllers=True)) as plane:
         audit_logs.add(plane)
         yield plane
+
+
+@pytest.fixture(scope="session")
+def tenants_plane(control_plane: ControlPlane) -> ControlPlane:
+    """The shared control plane, which knows SlackTenants."""
+    install_definition(control_plane)
+    return control_plane
 
 
 @pytest.fixture

@@ -11,7 +11,18 @@ from publisher.state import HomeState, Place, Queue, home_state
 from rotavatar.catalogue import CURRENT, LIST_SUFFIX, MANIFEST, Credit, Library, Manifest, Pack
 from rotavatar.keys import User, Workspace
 from rotavatar.policy import DAY, HOUR, Policy
-from rotavatar.records import OWN_PICTURE, Idle, Member, OwnPhoto, Snapshot, Status, Suspension, Wish, WorkspaceRecord
+from rotavatar.records import (
+    BROKEN,
+    OWN_PICTURE,
+    Idle,
+    Member,
+    OwnPhoto,
+    Snapshot,
+    Status,
+    Suspension,
+    Wish,
+    WorkspaceRecord,
+)
 
 NOW: Final = 1_790_000_000
 """A Monday in September 2026."""
@@ -94,6 +105,7 @@ STATES: Final[Mapping[str, tuple[Snapshot, Queue]]] = {
     "rhythm_not_allowed": (_seen(_with(idle=Idle.OFF), policy=ONLY_DAYS), Queue()),
     "trouble": (_seen(_with(problem="picture"), due=(NOW + 300) * 1000.0), Queue()),
     "trouble_of_ours": (_seen(_with(problem="our_fault"), due=(NOW + HOUR) * 1000.0), Queue()),
+    "trouble_that_rests": (_seen(_with(problem=BROKEN, lost=5), due=(NOW + 6 * HOUR) * 1000.0), Queue()),
     "outside": (_seen(_with(idle=Idle.OUTSIDE, outside_hash="abcdef012345")), Queue()),
     "reconnect": (_seen(_with(idle=Idle.RECONNECT, credential=b"")), Queue()),
     "consent": (_seen(_with(idle=Idle.CONSENT)), Queue()),

@@ -25,6 +25,7 @@ SECONDS: Final = 240
 LUA: Final = "services/rotavatar/redis/lua"
 STORE: Final = "tests/integration/test_store.py"
 CHANGES: Final = "tests/integration/test_store_changes.py"
+LOST: Final = "tests/integration/test_lost_leases.py"
 SUSPENSION: Final = "tests/integration/test_suspension.py"
 ROTATION: Final = "tests/integration/test_rotation.py"
 LATE: Final = "tests/integration/test_late_workers.py"
@@ -398,9 +399,25 @@ MUTATIONS: Final = (
         12,
         "nobody looks at leases that run out",
         f"{LUA}/_rotation.lua",
-        "math.min(head or math.huge, lease or math.huge)",
-        "head or math.huge",
+        "earlier(head, lease)",
+        "head",
         f"{STORE}::test_a_lost_lease_is_taken_over_with_a_new_fence[valkey]",
+    ),
+    Mutation(
+        12,
+        "a member whom each worker dies of is tried for ever",
+        f"{LUA}/claim.lua",
+        "if losses >= GIVEN_UP then return REST end",
+        "if losses >= GIVEN_UP then return 0 end",
+        f"{LOST}::test_whoever_each_worker_dies_of_is_given_up_and_tried_rarely[valkey]",
+    ),
+    Mutation(
+        12,
+        "who was given up is not brought back by a click",
+        "services/rotator/choices.py",
+        "return replaced(member, wish=wish, wish_at=at, attempt=0, lost=0)",
+        "return replaced(member, wish=wish, wish_at=at, attempt=0)",
+        f"{LOST}::test_a_click_brings_back_who_was_given_up",
     ),
     Mutation(
         12,

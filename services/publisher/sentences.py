@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from publisher.state import Mood
 from rotavatar.policy import DAY, HOUR
-from rotavatar.records import Wish
+from rotavatar.records import BROKEN, Wish
 from rotavatar.slack import Sentence
 
 RHYTHMS: Final[Mapping[int, str]] = {
@@ -179,6 +179,10 @@ PROBLEMS: Final[Mapping[str, str]] = {
     Sentence.TWO_FACTOR: "Slack asks you to set up two-factor authentication before your photo may change.",
     Sentence.TEAM_ACCESS: "Your organisation has not given Rotavatar access to this workspace.",
     Sentence.NETWORK: "Your organisation does not let Rotavatar in from its network.",
+    BROKEN: (
+        "Something on our side broke each time we tried to change your photo, and the people who run Rotavatar can "
+        "see it. We let it rest for some hours, unless you ask for a change before."
+    ),
 }
 """Why the last change did not work, by the key that the record holds."""
 

@@ -90,7 +90,7 @@ def _pack(member: Member, choice: PackChosen, packs: frozenset[str]) -> Member |
 
 def _resume(member: Member, choice: Resumed) -> Member:
     """Going on after a photo was changed outside means that it may be replaced: it is kept first, as their own."""
-    member = replaced(member, paused=False, paused_until=0, pause_at=choice.at)
+    member = replaced(member, paused=False, paused_until=0, pause_at=choice.at, lost=0)
     if member.idle is Idle.OUTSIDE:
         return _adopted(member)
     if member.idle is Idle.FORBIDDEN:
@@ -123,7 +123,7 @@ def _wish(member: Member, wish: Wish, at: int) -> Member | None:
     """What was wished before the present consent was undone by it (see joining.py)."""
     if at <= max(member.wish_at, member.credential_at) or member.idle in BLOCKED:
         return None
-    return replaced(member, wish=wish, wish_at=at, attempt=0)
+    return replaced(member, wish=wish, wish_at=at, attempt=0, lost=0)
 
 
 def _restore(member: Member, choice: RestoreAsked) -> Member | None:
@@ -143,4 +143,4 @@ def _leave(member: Member, choice: LeaveAsked) -> Member | None:
     wish = Wish.FORGET if choice.forget else Wish.LEAVE
     if choice.at <= member.credential_at or member.wish in {Wish.FORGET, wish}:
         return None
-    return replaced(member, wish=wish, wish_at=max(choice.at, member.wish_at), attempt=0, idle=Idle.NO)
+    return replaced(member, wish=wish, wish_at=max(choice.at, member.wish_at), attempt=0, lost=0, idle=Idle.NO)

@@ -19,6 +19,7 @@ def joined(member: Member, *, policy: Policy, zone: str, at: int, now_ms: int) -
         idle=Idle.NO if member.idle in RETURNING else member.idle,
         wish=Wish.NONE if member.wish_at <= at else member.wish,
         attempt=0,
+        lost=0,
         problem="" if member.idle in RETURNING else member.problem,
         frequency=policy.default_frequency if unchosen else member.frequency,
         zone=zone or member.zone,

@@ -3,14 +3,14 @@
 import msgspec.structs
 
 from rotavatar.messages import PublishAsked
-from rotavatar.records import Idle, Member, Snapshot, Wish
+from rotavatar.records import LEAVING, Idle, Member, Snapshot, Wish
 from rotavatar.schedule import next_due, offset_of
 from rotavatar.store import Commit, Place
 
 BLOCKED = frozenset({Idle.OUTSIDE, Idle.RECONNECT, Idle.CONSENT, Idle.FORBIDDEN, Idle.LEFT})
 """Reasons that a choice of frequency does not lift: the member has to answer the question that the Home tab asks."""
 
-SCHEDULE = ("frequency", "paused", "paused_until", "rotated_at", "zone", "wish", "idle")
+SCHEDULE = ("frequency", "paused", "paused_until", "rotated_at", "zone", "wish", "idle", "lost")
 """What a due time depends on. While none of it changes the member keeps their place in the queue."""
 
 
@@ -93,3 +93,13 @@ def member_of(seen: Snapshot) -> Member:
     """The member's record where there must be one."""
     assert seen.member is not None
     return seen.member
+
+
+def rests(seen: Snapshot) -> bool:
+    """Whether the member's workspace is suspended and they do not leave: then nothing is done for them."""
+    return bool(seen.record.suspended) and member_of(seen).wish not in LEAVING
+
+
+def stay(member: Member) -> Commit:
+    """The commit that changes the record and leaves the member where they are."""
+    return Commit(member=member, place=Place.STAY)

@@ -102,6 +102,7 @@ def left(member: Member, *, now_ms: int) -> Member:
         refresh_at=0,
         intent=None,
         attempt=0,
+        lost=0,
         problem="",
         next="",
         left_at=now_ms,

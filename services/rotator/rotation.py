@@ -12,12 +12,12 @@ from typing import Final
 import msgspec.structs
 import structlog
 
-from rotator import results
+from rotator import given_up, results
 from rotator.farewell import Farewell
 from rotator.judgement import Verdict
 from rotator.measures import rotations
 from rotator.notice import Notice
-from rotator.placement import member_of, placed, replaced
+from rotator.placement import member_of, placed, replaced, rests, stay
 from rotator.showing import Showing
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
@@ -96,14 +96,20 @@ class Rotation:
 
     async def carry_out(self, claim: Claim, *, claimed_at: float) -> None:
         """Do what the claim is for. Every outcome is recorded; only Unavailable (Redis) leaves it to the lease."""
-        seen = await self._members.snapshot(claim.workspace, claim.user)
-        try:
-            seen = self._held(seen, claim)
-            begun = self._give_back(claim, seen, 0.0) if _rests(seen) else self._attempt(claim, seen, claimed_at)
-            outcome = await begun
-        except Fenced:
-            outcome = "fenced"
+        if claim.given_up:
+            outcome = await given_up.tell(claim, members=self._members, now_ms=self._now_ms())
+        else:
+            outcome = await self._begun(claim, claimed_at)
         rotations.labels(outcome=outcome).inc()
+
+    async def _begun(self, claim: Claim, claimed_at: float) -> str:
+        try:
+            seen = self._held(await self._members.snapshot(claim.workspace, claim.user), claim)
+            if rests(seen):
+                return await self._give_back(claim, seen, 0.0)
+            return await self._attempt(claim, seen, claimed_at)
+        except Fenced:
+            return "fenced"
 
     async def _attempt(self, claim: Claim, seen: Snapshot, claimed_at: float) -> str:
         try:
@@ -158,7 +164,7 @@ class Rotation:
             return await self._nothing_to_put_back(claim, seen, errand, token)
         if verdict is Verdict.KEEP_FIRST:
             own = await self._showing.keep(seen, profile)
-            seen = await self._commit(claim, seen, lambda now: _stay(results.kept(member_of(now), own)))
+            seen = await self._commit(claim, seen, lambda now: stay(results.kept(member_of(now), own)))
         content = await self._showing.content(seen, picture)
         if content is None and picture != OWN_PICTURE:
             return await self._redress(claim, seen, errand)
@@ -182,7 +188,7 @@ class Rotation:
         def intent(now: Snapshot) -> Commit:
             if results.errand_of(member_of(now)) != errand:
                 raise Overtaken
-            return _stay(results.intended(member_of(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
+            return stay(results.intended(member_of(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
 
         return await self._commit(claim, seen, intent)
 
@@ -230,8 +236,8 @@ class Rotation:
         if errand is not None and errand.wish in LEAVING:
 
             def restored(now: Snapshot) -> Awaitable[Commit]:
-                stay = _stay(replaced(after(now), wish=member_of(now).wish))
-                return self._wardrobe.dressed(now, stay, worn=self._members.worn)
+                back = stay(replaced(after(now), wish=member_of(now).wish))
+                return self._wardrobe.dressed(now, back, worn=self._members.worn)
 
             seen = await self._commit(claim, seen, restored)
             return await self._leave(claim, seen, token=token)
@@ -276,7 +282,7 @@ class Rotation:
                 return await self._departure(now, Place.IDLE)
             if member.own is not None:
                 # Photos go only once nobody can come back to a record that still counts on them.
-                return _stay(replaced(member, own=None))
+                return stay(replaced(member, own=None))
             await self._farewell.forget(claim.workspace, claim.user)
             return await self._departure(now, Place.GONE)
 
@@ -364,7 +370,8 @@ class Rotation:
         """The commit that ends the flight, with the next picture chosen; `delay` (s) until another try."""
         now_ms = self._now_ms()
         retry_ms = now_ms + math.ceil(delay * 1000) if delay else 0
-        commit = placed(seen, member, now_ms=now_ms, publish=self._publish(seen), retry_ms=retry_ms, landed=True)
+        survived = replaced(member, lost=0)
+        commit = placed(seen, survived, now_ms=now_ms, publish=self._publish(seen), retry_ms=retry_ms, landed=True)
         return await self._wardrobe.dressed(seen, commit, worn=self._members.worn)
 
     async def _commit(self, claim: Claim, seen: Snapshot, decide: Decide) -> Snapshot:
@@ -391,12 +398,3 @@ class Rotation:
 
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)
-
-
-def _rests(seen: Snapshot) -> bool:
-    """Whether the workspace was suspended after the claim: then only who leaves is served."""
-    return bool(seen.record.suspended) and member_of(seen).wish not in LEAVING
-
-
-def _stay(member: Member) -> Commit:
-    return Commit(member=member, place=Place.STAY)

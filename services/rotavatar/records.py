@@ -68,6 +68,10 @@ OWN_PICTURE: Final = "own"
 """The picture reference of the member's own photo."""
 
 
+BROKEN: Final = "broken"
+"""The problem of a member whom each worker died of: the key of a sentence in the Home tab."""
+
+
 class OwnPhoto(msgspec.Struct, frozen=True, array_like=True):
     """The member's own photo, as it was before we first replaced it.
 
@@ -104,6 +108,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """The version at the last claim, by which its worker knows that the claim is still its own."""
     attempt: int = 0
     """Claims since the last success; the wait before a retry grows with it."""
+    lost: int = 0
+    """Leases in a row whose worker died; after five the member is given up for some hours, or until they click."""
     credential: bytes = b""
     """The sealed user token; absent after leaving, a revocation or the death of the token."""
     credential_at: int = 0
@@ -209,6 +215,7 @@ MEMBER_FIELDS: Final[Mapping[str, str]] = {
     "epoch": "e",
     "fence": "f",
     "attempt": "a",
+    "lost": "lo",
     "credential": "c",
     "credential_at": "ca",
     "refresh_at": "ra",

@@ -32,6 +32,7 @@ MOODS = {
     "rhythm_not_allowed": Mood.NOT_ALLOWED,
     "trouble": Mood.TROUBLE,
     "trouble_of_ours": Mood.TROUBLE,
+    "trouble_that_rests": Mood.TROUBLE,
     "outside": Mood.OUTSIDE,
     "reconnect": Mood.RECONNECT,
     "consent": Mood.CONSENT,

@@ -72,13 +72,19 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True):
     """One member whose photo this worker may write now. `fence` tells this claim from every other.
 
-    `due_ms` is when they were due; None where the claim takes over a lease that ran out.
+    `due_ms` is when they were due; None where the claim takes over a lease that ran out. Where `fence` is 0 there is
+    nothing to carry out: too many workers have died of the member in a row, and they rest until they are due again.
     """
 
     workspace: Workspace
     user: User
     fence: int
     due_ms: float | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the member was given up, which somebody has to tell."""
+        return self.fence == 0
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -149,7 +155,10 @@ class MemberStore:
         )
 
     async def claim(self, partition: int, *, now_ms: int, lease_end_ms: int, want: int) -> list[Claim]:
-        """Up to `want` members of a partition whose rotation may start now, each charged to its workspace's pacer."""
+        """Up to `want` members of a partition whose rotation may start now, each charged to its workspace's pacer.
+
+        Those who were given up come on top.
+        """
         reply = await self._redis.run(
             partition,
             "claim",
@@ -158,7 +167,7 @@ class MemberStore:
         )
         rows = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
         return [
-            Claim(Workspace(w.decode()), User(u.decode()), int(fence), float(due) if due else None)
+            Claim(Workspace(w.decode()), User(u.decode()), int(fence or 0), float(due) if due else None)
             for w, u, fence, due in rows
         ]
 

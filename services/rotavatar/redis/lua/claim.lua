@@ -2,12 +2,18 @@
 -- Claim members whose rotation may start now, of as many workspaces as it takes, in the order of their readiness.
 -- KEYS[1] ready set
 -- ARGV    prefix, now (ms), members wanted, end of the leases (ms), in-flight cap, default limits, most per workspace
--- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), workspace, member ...
+-- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), workspace, member ...;
+-- who was given up is there too, with '' for a fence: nothing is claimed for them.
 -- Each command costs a microsecond or two, so nothing is read twice: this is what bounds rotations in Redis.
 -- include: rotation
 local ready, prefix, now, want, lease_end, cap, default, most =
   KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local claimed = {}
+local claimed, given_up = {}, {}
+
+-- Leases of one member in a row whose worker died ('lo'). The first is taken over at once: processes are restarted. Then
+-- the member waits, and each for a time of their own, so that who kills their worker does not meet those again who were
+-- in its hands by chance. After the fifth they are given up for six hours.
+local WAIT, GIVEN_UP, REST = 60000, 5, 6 * 3600 * 1000
 
 local function member_key(w, user) return prefix .. 'm:' .. w .. ':' .. user end
 
@@ -19,23 +25,35 @@ local function take(w, user, due, version, attempt)
   claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, fence, due
 end
 
--- A lease that ran out in a suspended workspace: who does not leave is due, and waits there.
-local function put_back(w, user)
-  redis.call('HINCRBY', member_key(w, user), 'v', 1)
-  redis.call('ZADD', prefix .. 'due:' .. w, now, user)
+-- How long (ms) a member waits who lost `losses` leases in a row.
+local function wait_after(user, losses)
+  if losses >= GIVEN_UP then return REST end
+  if losses == 1 then return 0 end
+  local spread = tonumber(string.sub(redis.sha1hex(user .. losses), 1, 8), 16) / 2 ^ 32
+  return math.floor(WAIT * 2 ^ (losses - 2) * (0.5 + spread))
 end
 
--- Leases that ran out are taken over first, each under a grant of its own. Returns how many were lost, and how many of
--- them are no longer in flight.
+-- A lease that ran out and is not taken over: its member is due after `wait`.
+local function put_back(w, user, leaving, wait)
+  redis.call('HINCRBY', member_key(w, user), 'v', 1)
+  redis.call('ZADD', prefix .. 'due:' .. w, string.format('%.0f', now + wait - (leaving and LEAVING or 0)), user)
+end
+
+-- Leases that ran out are taken over first, each under a grant of its own; in a suspended workspace those who do not
+-- leave wait. Returns how many were lost, and how many of them are no longer in flight.
 local function take_over(w, flight, granted, suspended)
   local landed, lost = 0, redis.call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
   for _, user in ipairs(lost) do
-    local m = redis.call('HMGET', member_key(w, user), 'v', 'a', 'w')
-    if m[1] and (not suspended or leaves(m[3])) then
+    local m = redis.call('HMGET', member_key(w, user), 'v', 'a', 'w', 'lo')
+    local losses, leaving = tonumber(m[4] or 0) + 1, leaves(m[3])
+    local wait = wait_after(user, losses)
+    if m[1] then redis.call('HSET', member_key(w, user), 'lo', losses) end
+    if m[1] and wait == 0 and (leaving or not suspended) then
       take(w, user, '', m[1], m[2])
       redis.call('ZADD', flight, lease_end, user)
     else
-      if m[1] then put_back(w, user) end
+      if m[1] then put_back(w, user, leaving, wait) end
+      if m[1] and losses >= GIVEN_UP then table.insert(given_up, { w, user, '', '' }) end
       redis.call('ZREM', flight, user)
       landed = landed + 1
     end
@@ -94,5 +112,8 @@ for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 
   else
     claim(w, record[2], limits_of(record[3], default), room)
   end
+end
+for _, row in ipairs(given_up) do
+  for _, value in ipairs(row) do claimed[#claimed + 1] = value end
 end
 return claimed

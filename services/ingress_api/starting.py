@@ -60,7 +60,9 @@ async def serve(life: Life, *, environ: Mapping[str, str]) -> None:
     telemetry.configure("ingress", log_format=settings.process.log_format, level=settings.process.log_level)
     library = Library(settings.catalogue.folder)
     listener = listen(settings.process.host, settings.web.port, setting="ROTAVATAR_PORT")
-    redis = await redis_when_there(settings.redis.url.reveal(), name="ingress", life=life, patience=REDIS_SECONDS)
+    redis = await redis_when_there(
+        settings.redis.access, name="ingress", life=life, process=settings.process, patience=REDIS_SECONDS
+    )
     if redis is None:
         return
     try:

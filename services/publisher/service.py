@@ -48,7 +48,7 @@ async def serve(settings: PublisherSettings, life: Life) -> None:
     ring = KeyRing(settings.vault.keys)
     vault = Vault(ring)
     library = Library(settings.catalogue.folder)
-    redis = await redis_when_there(settings.redis.url.reveal(), name="publisher", life=life)
+    redis = await redis_when_there(settings.redis.access, name="publisher", life=life, process=settings.process)
     if redis is None:
         return
     clock = RedisClock(measure=redis.measure)

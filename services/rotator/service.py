@@ -47,7 +47,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
     vault = Vault(ring)
     wardrobe = Wardrobe(Library(settings.catalogue.folder))
     photos = open_photo_store(settings.photos.store_url, vault)
-    redis = await redis_when_there(settings.redis.url.reveal(), name="rotator", life=life)
+    redis = await redis_when_there(settings.redis.access, name="rotator", life=life, process=settings.process)
     if redis is None:
         return
     clock = RedisClock(measure=redis.measure)

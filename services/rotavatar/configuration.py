@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from rotavatar.errors import ConfigurationError
+from rotavatar.redis_url import parse_redis_url
 
 PREFIX = "ROTAVATAR_"
 
@@ -238,15 +239,34 @@ def folder(given: Given) -> Path:
 
 
 def redis_url(given: Given) -> Secret:
-    """A URL for redis-py; secret, as it may hold a password."""
+    """A URL in one of the forms of redis_url.py; secret, as it may hold a password."""
     try:
-        parts = urlsplit(given.text)
-        usable = bool(parts.path) if parts.scheme == "unix" else bool(parts.hostname) and (parts.port or 1) > 0
+        parse_redis_url(given.text)
     except ValueError:
-        usable = False
-    if not usable or parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must be a URL like redis://:password@host:6379/0, or rediss:// for TLS")
+        raise ValueError(
+            "must be a URL like redis://:password@host:6379/0, rediss:// for TLS, "
+            "or redis+sentinel://host:26379,host:26379/primary/0"
+        ) from None
     return Secret(given.text, file=given.file)
+
+
+def optional_text(given: Given) -> str:
+    """Any text in one line, or nothing."""
+    if given.text and not given.text.isprintable():
+        raise ValueError("must be one line of text")
+    return given.text
+
+
+def optional_secret(given: Given) -> Secret | None:
+    """A secret without white space inside, or None."""
+    return secret(given) if given.text else None
+
+
+def certificates(given: Given) -> str:
+    """Certificates in PEM, or nothing."""
+    if given.text and "-----BEGIN CERTIFICATE-----" not in given.text:
+        raise ValueError("must hold certificates in PEM, beginning with -----BEGIN CERTIFICATE-----")
+    return given.text
 
 
 def secret(given: Given) -> Secret:

@@ -14,6 +14,7 @@ import msgspec
 from rotavatar import configuration
 from rotavatar.configuration import Secret, Setting
 from rotavatar.keyring import read_vault_keys
+from rotavatar.redis import RedisAccess
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "text"]
@@ -90,10 +91,75 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
             name="REDIS_URL",
             read=configuration.redis_url,
             description="Redis 7.0+ or Valkey 8+ that holds all state; `rotavatar doctor` says whether it is fit.",
-            unit="redis://, rediss:// or unix:// URL",
+            unit="redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix:// URL",
             secret=True,
         ),
     ]
+    username: Annotated[
+        str,
+        Setting(
+            name="REDIS_USERNAME",
+            read=configuration.optional_text,
+            description="ACL user at Redis, where the URL does not name one; empty for the default user.",
+            unit="name",
+            default="",
+        ),
+    ]
+    password: Annotated[
+        Secret | None,
+        Setting(
+            name="REDIS_PASSWORD",
+            read=configuration.optional_secret,
+            description="Password at Redis, where it shall not stand in the URL; empty for none.",
+            unit="text",
+            default="",
+            secret=True,
+        ),
+    ]
+    sentinel_username: Annotated[
+        str,
+        Setting(
+            name="REDIS_SENTINEL_USERNAME",
+            read=configuration.optional_text,
+            description="User at the Sentinels, where they ask for one.",
+            unit="name",
+            default="",
+        ),
+    ]
+    sentinel_password: Annotated[
+        Secret | None,
+        Setting(
+            name="REDIS_SENTINEL_PASSWORD",
+            read=configuration.optional_secret,
+            description="Password at the Sentinels, where they ask for one.",
+            unit="text",
+            default="",
+            secret=True,
+        ),
+    ]
+    ca: Annotated[
+        str,
+        Setting(
+            name="REDIS_CA",
+            read=configuration.certificates,
+            description="Certificates of the only authorities that are believed about Redis over TLS; empty "
+            "for those of the system.",
+            unit="PEM",
+            default="",
+        ),
+    ]
+
+    @property
+    def access(self) -> RedisAccess:
+        """All of it, for `Redis.connect`."""
+        return RedisAccess(
+            url=self.url,
+            username=self.username,
+            password=self.password,
+            sentinel_username=self.sentinel_username,
+            sentinel_password=self.sentinel_password,
+            ca=self.ca,
+        )
 
 
 class PublicSettings(msgspec.Struct, frozen=True, kw_only=True):

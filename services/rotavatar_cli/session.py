@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -101,15 +100,11 @@ class Stores:
 @asynccontextmanager
 async def opened(environment: Environment) -> AsyncIterator[Stores]:
     """Connect to the Redis of the settings. Raises ConfigurationError, and CommandError where nothing answers."""
-    url = environment.load(RedisSettings).url.reveal()
+    access = environment.load(RedisSettings).access
     try:
-        redis = await Redis.connect(url, name="rotavatar-cli")
+        redis = await Redis.connect(access, name="rotavatar-cli")
     except Unavailable as error:
-        place = urlsplit(url)
-        raise CommandError(
-            f"{error} ({place.hostname or place.path}{f':{place.port}' if place.port else ''}): start it, or correct "
-            "ROTAVATAR_REDIS_URL."
-        ) from None
+        raise CommandError(f"{error} ({access.address.place}): start it, or correct ROTAVATAR_REDIS_URL.") from None
     try:
         clock = RedisClock(measure=redis.measure)
         await clock.synchronise()

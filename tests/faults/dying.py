@@ -108,7 +108,7 @@ class MortalRedis(Redis):
     """Somebody's Redis: the connections of `redis`, until `fuse` strikes."""
 
     def __init__(self, redis: Redis, fuse: Fuse) -> None:
-        super().__init__("", name="mortal", patience=1)
+        super().__init__(redis._access, name="mortal", patience=1)
         self._real, self._fuse = redis, fuse
         self.clustered = redis.clustered
 

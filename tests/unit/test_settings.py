@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rotavatar import configuration, settings
@@ -141,19 +141,25 @@ def test_a_wrong_fetch_host_is_refused(value):
 
 
 def test_the_secret_settings_are_those_whose_values_hide_themselves():
-    loaded = {name: settings.load(kind, FULL) for name, kind in settings.PROCESSES.items()}
+    optional = {"ROTAVATAR_REDIS_PASSWORD": "redis-hush", "ROTAVATAR_REDIS_SENTINEL_PASSWORD": "sentinel-hush"}
+    loaded = {name: settings.load(kind, FULL | optional) for name, kind in settings.PROCESSES.items()}
     shown = repr(loaded) + str(loaded)
     assert "hush" not in shown
     assert KEY not in shown
     secret = {setting.name for setting, _ in settings.every_setting().values() if setting.secret}
-    assert secret == {"REDIS_URL", "SLACK_CLIENT_SECRET", "SLACK_SIGNING_SECRET", "VAULT_KEYS"}
-    assert not [name for name in secret if settings.every_setting()[name][0].default is not None]
+    asked = {"REDIS_URL", "SLACK_CLIENT_SECRET", "SLACK_SIGNING_SECRET", "VAULT_KEYS"}
+    assert secret == asked | {"REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD"}
+    assert {name: settings.every_setting()[name][0].default for name in secret} == {
+        name: None if name in asked else "" for name in secret
+    }
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "SLACK_CLIENT_SECRET", "SLACK_SIGNING_SECRET", "VAULT_KEYS"])
 @given(noise=st.text(st.characters(categories=["L", "N"]), min_size=8, max_size=30))
 def test_a_wrong_secret_is_not_repeated_in_the_sentence(name, noise):
     lines = problems(settings.IngressSettings, FULL | {f"ROTAVATAR_{name}": f"{noise} {noise}"})
+    words = "".join(problems(settings.IngressSettings, FULL | {f"ROTAVATAR_{name}": "hush hush"}))
+    assume(noise not in words)  # the sentence has words of its own, such as "password"
     assert all(noise not in line for line in lines)
 
 
@@ -274,3 +280,21 @@ def test_every_setting_is_described():
         assert processes
         if setting.default is not None:
             setting.read(Given(text=setting.default))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("REDIS_CA", "no certificate"), ("REDIS_PASSWORD", "two words"), ("REDIS_USERNAME", "two\nlines")],
+)
+def test_a_wrong_way_into_redis_is_one_line_that_names_it(name, value):
+    (line,) = problems(settings.RedisSettings, {"ROTAVATAR_REDIS_URL": "redis://h", f"ROTAVATAR_{name}": value})
+    assert line.startswith(f"ROTAVATAR_{name} must")
+
+
+def test_what_is_given_beside_the_url_is_the_way_into_redis():
+    given = {"URL": "redis://h", "USERNAME": "u", "PASSWORD": "p", "SENTINEL_USERNAME": "su", "SENTINEL_PASSWORD": "sp"}
+    access = settings.load(settings.RedisSettings, {f"ROTAVATAR_REDIS_{k}": v for k, v in given.items()}).access
+    assert access.password is not None and access.sentinel_password is not None
+    assert (access.username, access.password.reveal()) == ("u", "p")
+    assert (access.sentinel_username, access.sentinel_password.reveal()) == ("su", "sp")
+    assert access.address.hosts == (("h", 6379),)

@@ -1,16 +1,18 @@
 """Where the partitions live: all on one server, or each on the cluster node that owns its slot."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import AskError, NoScriptError
 
 from rotavatar import keys
 from rotavatar.clock import CLOCK_KEY, PACE_FIELDS, Pace
+from rotavatar.configuration import Secret
 from rotavatar.errors import ConfigurationError, Unavailable
+from rotavatar.redis.access import Connector, RedisAccess, connector
 from rotavatar.redis.pipe import Argument, Pipe, Reply
 from rotavatar.redis.scripts import script
 
@@ -26,26 +28,27 @@ class Redis:
     Use `await Redis.connect(...)`. All methods raise Unavailable when the server is away.
     """
 
-    def __init__(self, url: str, *, name: str, patience: float) -> None:
+    def __init__(self, access: RedisAccess, *, name: str, patience: float) -> None:
         """See `connect`."""
-        self._url = url
+        self._access = access
         self._name = name
         self._patience = patience
         self._pipes: dict[tuple[str, int] | None, Pipe] = {}
+        self._connectors: list[Connector] = []
         self._owners: list[tuple[str, int] | None] = [None] * keys.PARTITIONS
         self.clustered = False
 
     @classmethod
-    async def connect(cls, url: str, *, name: str, patience: float = 5.0) -> "Redis":
-        """Connect as client `name`; replies must come within `patience` seconds.
+    async def connect(cls, to: RedisAccess | str, *, name: str, patience: float = 5.0) -> "Redis":
+        """Connect as client `name`, to an access or a URL; replies must come within `patience` seconds.
 
         Raises ConfigurationError where this Redis was laid out for another number of partitions, Unavailable where
         it cannot be reached.
         """
-        redis = cls(url, name=name, patience=patience)
+        access = RedisAccess(url=Secret(to)) if isinstance(to, str) else to
+        redis = cls(access, name=name, patience=patience)
         try:
-            info = await redis._pipe(None).execute("INFO", "cluster")
-            redis.clustered = b"cluster_enabled:1" in info
+            redis.clustered = b"cluster_enabled:1" in await redis._introduce()
             await redis.refresh()
             await redis._check_layout()
         except BaseException:
@@ -90,7 +93,7 @@ class Redis:
 
     def blocking(self, *, seconds: float) -> "Redis":
         """Another Redis over connections of its own, for commands that block up to `seconds`."""
-        twin = Redis(self._url, name=self._name, patience=seconds + self._patience)
+        twin = Redis(self._access, name=self._name, patience=seconds + self._patience)
         twin.clustered = self.clustered
         twin._owners = list(self._owners)
         return twin
@@ -113,21 +116,23 @@ class Redis:
         """Finish what is queued and disconnect."""
         for pipe in self._pipes.values():
             await pipe.close()
+        for connecting in self._connectors:
+            await connecting.close()
 
     def _pipe(self, address: tuple[str, int] | None) -> Pipe:
         pipe = self._pipes.get(address)
         if pipe is None:
-            pipe = self._pipes[address] = Pipe(self._connector(address), timeout=self._patience)
+            connecting = connector(self._access, name=self._name, node=address)
+            self._connectors.append(connecting)
+            pipe = self._pipes[address] = Pipe(connecting, timeout=self._patience)
         return pipe
 
-    def _connector(self, address: tuple[str, int] | None) -> Callable[[], AbstractConnection]:
-        pool = ConnectionPool.from_url(
-            self._url, client_name=self._name, protocol=2, socket_connect_timeout=3, socket_timeout=None
-        )
-        if address is not None:
-            pool.connection_kwargs.update(host=address[0], port=address[1])
-        make: Callable[[], AbstractConnection] = pool.make_connection
-        return make
+    async def _introduce(self) -> Reply:
+        """What the first of the given hosts that answers says about clusters: one node that is away is no reason."""
+        for _ in self._access.address.hosts[1:]:
+            with suppress(Unavailable):
+                return await self._pipe(None).execute("INFO", "cluster")
+        return await self._pipe(None).execute("INFO", "cluster")
 
     async def _check_layout(self) -> None:
         await self.execute(0, "HSETNX", keys.LAYOUT, "partitions", keys.PARTITIONS)

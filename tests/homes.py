@@ -59,7 +59,12 @@ def _with(member: Member = SETTLED, **changes: Any) -> Member:
 
 
 def _seen(
-    member: Member | None = SETTLED, *, due: float | None = None, lease: float | None = None, **record: Any
+    member: Member | None = SETTLED,
+    *,
+    due: float | None = None,
+    lease: float | None = None,
+    held_until: float = 0.0,
+    **record: Any,
 ) -> Snapshot:
     return Snapshot(
         workspace=Workspace("T0HOME"),
@@ -68,6 +73,7 @@ def _seen(
         member=member,
         due=due,
         lease=lease,
+        held_until=held_until,
     )
 
 
@@ -86,6 +92,11 @@ STATES: Final[Mapping[str, tuple[Snapshot, Queue]]] = {
         Queue(),
     ),
     "saturated": (_seen(due=(NOW - 600) * 1000.0), Queue(overdue=412, ahead=408)),
+    "held": (_seen(due=(NOW + 60) * 1000.0, held_until=(NOW + 1800) * 1000.0), Queue(overdue=0, ahead=7)),
+    "held_shuffling": (
+        _seen(_with(wish=Wish.SHUFFLE), due=NOW * 1000.0, held_until=(NOW + 1800) * 1000.0),
+        Queue(overdue=1),
+    ),
     "changing": (_seen(lease=(NOW + 30) * 1000.0), Queue()),
     "shuffling": (_seen(_with(wish=Wish.SHUFFLE), due=NOW * 1000.0), Queue(overdue=40, ahead=39)),
     "shuffling_at_once": (_seen(_with(wish=Wish.SHUFFLE), lease=(NOW + 30) * 1000.0), Queue()),

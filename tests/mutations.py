@@ -332,6 +332,14 @@ MUTATIONS: Final = (
         "test_a_hash_that_slack_no_longer_knows_is_forgotten_and_the_tab_published",
     ),
     Mutation(
+        9,
+        "only the member whom Slack refused is told when it takes calls again",
+        f"{LUA}/snapshot.lua",
+        "redis.call('HMGET', KEYS[5], 'photo!', 'profile!')",
+        "{}",
+        f"{STORE}::test_a_hold_moves_the_workspace[valkey]",
+    ),
+    Mutation(
         10,
         "a tab that shows the present state is published again",
         "services/publisher/marking.py",

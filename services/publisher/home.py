@@ -40,6 +40,7 @@ RUNNING = frozenset(
         Mood.FIRST,
         Mood.SETTLED,
         Mood.SATURATED,
+        Mood.HELD,
         Mood.TROUBLE,
         Mood.CHANGING,
         Mood.WISHING,

@@ -41,6 +41,7 @@ HEADINGS: Final[Mapping[Mood, str]] = {
     Mood.FIRST: "A new photo {rhythm}",
     Mood.SETTLED: "A new photo {rhythm}",
     Mood.SATURATED: "A new photo {rhythm}, a little late",
+    Mood.HELD: "A new photo {rhythm}, a little late",
     Mood.TROUBLE: "A new photo {rhythm}, after a hiccup",
     Mood.CHANGING: "Changing your photo",
     Mood.WISHING: "Changing your photo",
@@ -79,6 +80,11 @@ STORIES: Final[Mapping[Mood, str]] = {
         "*Next change*   about {next}\n*Last change*   {last}\n\n"
         "Slack lets only so many photos change each minute, and {waiting} here are waiting. "
         "Everybody gets their turn, in order."
+    ),
+    Mood.HELD: (
+        "*Next change*   about {next}\n*Last change*   {last}\n\n"
+        "Slack has asked us to change no photos in this workspace for a while. "
+        "Then everybody gets their turn, in order."
     ),
     Mood.TROUBLE: "{problem}\n\n*Next try*   {next}\n*Last change*   {last}",
     Mood.CHANGING: "This takes a few seconds. Your tab refreshes by itself.",

@@ -25,6 +25,7 @@ class Mood(StrEnum):
     FIRST = "first"
     SETTLED = "settled"
     SATURATED = "saturated"
+    HELD = "held"
     TROUBLE = "trouble"
     WISHING = "wishing"
     CHANGING = "changing"
@@ -111,7 +112,7 @@ def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, p
     pack = _pack_of(member, policy, catalogue)
     honest = _honest_ms(seen, queue, now_ms)
     return HomeState(
-        mood=_mood(seen, honest),
+        mood=_mood(seen, honest, now_ms),
         connect_url=place.connect_url(seen),
         about_url=place.public_url,
         version=member.version,
@@ -134,19 +135,25 @@ def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, p
 
 
 def _honest_ms(seen: Snapshot, queue: Queue, now_ms: int) -> float | None:
-    """When the change will really happen: each one before it in the queue takes one interval of the pacer."""
+    """When the change will really happen.
+
+    Nothing happens before Slack's Retry-After has ended, and each change before it in the queue takes one interval of
+    the pacer.
+    """
     if seen.due is None:
         return None
     limits = seen.record.policy.limits
     interval = max(limits.photo.interval_ms, limits.profile.interval_ms)
-    reached = now_ms + (queue.ahead + 1) * interval if queue.overdue else 0
+    first = max(now_ms + interval, seen.held_until)
+    waits = queue.overdue or seen.due < seen.held_until
+    reached = first + queue.ahead * interval if waits else 0
     if reached <= seen.due:
         return seen.due
     # Whole minutes: a tab that is opened twice in one shows the same, so the second time nothing is published.
     return -(-reached // MINUTE_MS) * MINUTE_MS
 
 
-def _mood(seen: Snapshot, honest_ms: float | None) -> Mood:
+def _mood(seen: Snapshot, honest_ms: float | None, now_ms: int) -> Mood:
     if seen.record.status is Status.MIGRATING:
         return Mood.MIGRATING
     member, suspended = seen.member, SUSPENDED.get(seen.record.suspended)
@@ -158,7 +165,7 @@ def _mood(seen: Snapshot, honest_ms: float | None) -> Mood:
         return Mood.LEAVING
     if suspended:
         return suspended
-    return _blocked(member) or _under_way(seen, member) or _at_rest(seen, member, honest_ms)
+    return _blocked(member) or _under_way(seen, member) or _at_rest(seen, member, honest_ms, now_ms)
 
 
 def _blocked(member: Member) -> Mood | None:
@@ -174,7 +181,7 @@ def _under_way(seen: Snapshot, member: Member) -> Mood | None:
     return Mood.CHANGING if seen.lease is not None and member.wish is not Wish.CHECK else None
 
 
-def _at_rest(seen: Snapshot, member: Member, honest_ms: float | None) -> Mood:
+def _at_rest(seen: Snapshot, member: Member, honest_ms: float | None, now_ms: int) -> Mood:
     if member.paused:
         return Mood.PAUSED_UNTIL if member.paused_until else Mood.PAUSED
     if member.frequency == 0:
@@ -184,7 +191,7 @@ def _at_rest(seen: Snapshot, member: Member, honest_ms: float | None) -> Mood:
     if member.problem:
         return Mood.TROUBLE
     if seen.due is not None and honest_ms is not None and honest_ms - seen.due > SATURATED_SECONDS * 1000:
-        return Mood.SATURATED
+        return Mood.HELD if seen.held_until > now_ms else Mood.SATURATED
     return Mood.SETTLED if member.rotated_at else Mood.FIRST
 
 

@@ -153,7 +153,7 @@ class Jobs:
     def _reply(self, job: Choice | StatusAsked, seen: Snapshot | None) -> None:
         if isinstance(job, Paused | Resumed | ShuffleAsked | StatusAsked) and job.reply:
             suspended = seen.record.suspended if seen else Suspension.NO
-            text = answer(seen.member if seen else None, job, due_ms=seen.due if seen else None, suspended=suspended)
+            text = answer(seen.member if seen else None, job, due_ms=_honest_ms(seen), suspended=suspended)
             self._spawn(self._respond(job, job.reply, text))
 
     async def _respond(self, job: Asked, url: str, text: str) -> None:
@@ -169,3 +169,8 @@ class Jobs:
 def _look(job: MemberMessage) -> PublishAsked:
     """Who clicks looks at their Home tab."""
     return PublishAsked(workspace=job.workspace, user=job.user, at=job.at, trace=job.trace, looking=True)
+
+
+def _honest_ms(seen: Snapshot | None) -> float | None:
+    """When the next change is planned, or when Slack takes one again."""
+    return None if seen is None or seen.due is None else max(seen.due, seen.held_until)

@@ -260,6 +260,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Due time in ms, if the member is due."""
     lease: float | None
     """End of the lease in ms, if a photo write is under way."""
+    held_until: float = 0.0
+    """Until when (ms) Slack has asked us to change no photo of the workspace, or to look at none; 0: it never has."""
 
 
 R = TypeVar("R", Member, WorkspaceRecord)

@@ -1,5 +1,6 @@
 """The publisher's everyday work, on every kind of server: jobs become Home tabs that show what is stored."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,6 +55,17 @@ async def test_opening_a_tab_that_shows_the_present_state_publishes_nothing(it: 
     await it.ask(person.id, shown=shown["private_metadata"])
     await it.shows(person.id, "changed elsewhere")
     assert it.calls() == 2
+
+
+async def test_what_slack_holds_up_for_one_member_is_told_to_the_others_too(it: Stage) -> None:
+    person = await it.install(it.simulator.add_member("T0PUBLISH"))
+    due, held = it.clock.now() + 60, it.clock.now() + HOUR
+    await it.members.hold(Workspace("T0PUBLISH"), "profile", until_ms=int(held * 1000))
+    await it.store(person.id, due=due)
+    await it.ask(person.id)
+    shown = str(await it.shows(person.id, "Slack has asked us"))
+    minutes = [int(found) for found in re.findall(r"<!date\^(\d+)\^", shown)]
+    assert any(held <= minute <= held + 60 for minute in minutes)
 
 
 async def test_a_workspace_without_the_app_is_left_alone(it: Stage) -> None:

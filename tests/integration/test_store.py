@@ -108,7 +108,13 @@ async def test_a_hold_moves_the_workspace(redis: Redis) -> None:
     await install(redis, "U1")
     await place_due(redis, "U1", NOW)
     store = MemberStore(redis)
-    await store.hold(W, "photo", until_ms=NOW + 7_000)
+    for method in ("photo", "profile"):
+        seen = await store.snapshot(W, User("U1"))
+        assert seen is not None and seen.held_until == (0 if method == "photo" else NOW + 6_000)
+        await store.hold(W, method, until_ms=NOW + (6_000 if method == "photo" else 7_000))
+    seen = await store.snapshot(W, User("U1"))
+    assert seen is not None and seen.held_until == NOW + 7_000, "for every member of the workspace"
+    await store.hold(W, "publish", until_ms=NOW + 60_000)
     assert await store.next_ready(P) == NOW + 7_000
     assert await store.claim(P, now_ms=NOW + 6_999, lease_end_ms=NOW + 30_000, want=10) == []
     assert len(await store.claim(P, now_ms=NOW + 7_000, lease_end_ms=NOW + 30_000, want=10)) == 1

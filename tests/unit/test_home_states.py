@@ -19,6 +19,8 @@ MOODS = {
     "settled_with_lifelike_packs": Mood.SETTLED,
     "settled_with_few_choices": Mood.SETTLED,
     "saturated": Mood.SATURATED,
+    "held": Mood.HELD,
+    "held_shuffling": Mood.WISHING,
     "changing": Mood.CHANGING,
     "shuffling": Mood.WISHING,
     "shuffling_at_once": Mood.WISHING,
@@ -65,16 +67,20 @@ def test_all_moods_occur() -> None:
     assert set(MOODS.values()) == set(Mood)
 
 
-def next_change(shelf: Library, *, due: float, queue: Queue, limits: Limits | None = None) -> int:
-    seen = changed(due=due, policy=Policy(limits=limits or Limits()))
+def next_change(
+    shelf: Library, *, due: float, queue: Queue, limits: Limits | None = None, held_until: float = 0.0
+) -> int:
+    seen = changed(due=due, held_until=held_until, policy=Policy(limits=limits or Limits()))
     state = home_state(seen, queue, now_ms=NOW * 1000, library=shelf, place=PLACE)
     assert state is not None
     return state.next_change
 
 
-def changed(*, due: float | None = None, **record: object) -> Snapshot:
+def changed(*, due: float | None = None, held_until: float = 0.0, **record: object) -> Snapshot:
     seen, _ = STATES["settled"]
-    return msgspec.structs.replace(seen, due=due, record=msgspec.structs.replace(seen.record, **record))
+    return msgspec.structs.replace(
+        seen, due=due, held_until=held_until, record=msgspec.structs.replace(seen.record, **record)
+    )
 
 
 def test_without_a_queue_the_next_change_is_when_it_is_due(shelf: Library) -> None:
@@ -89,6 +95,23 @@ def test_a_queue_moves_the_next_change_by_an_interval_for_each_before(shelf: Lib
     assert NOW + 650 <= honest < NOW + 650 + 60
     far = next_change(shelf, due=(NOW + HOUR) * 1000.0, queue=Queue(overdue=10, ahead=9), limits=hour)
     assert far == NOW + HOUR
+
+
+def test_nothing_changes_before_slack_takes_a_call_again(shelf: Library) -> None:
+    minute = Limits(photo=Limit(per_minute=2, burst=1))  # one each 65 s
+    hold = (NOW + 1200) * 1000.0
+    first = next_change(shelf, due=(NOW + 60) * 1000.0, queue=Queue(), held_until=hold)
+    assert NOW + 1200 <= first < NOW + 1200 + 60
+    behind = next_change(shelf, due=(NOW + 60) * 1000.0, queue=Queue(ahead=10), limits=minute, held_until=hold)
+    assert NOW + 1200 + 650 <= behind < NOW + 1200 + 650 + 60
+    overdue = next_change(shelf, due=NOW * 1000.0, queue=Queue(overdue=11, ahead=10), limits=minute, held_until=hold)
+    assert overdue == behind
+
+
+def test_a_hold_that_ends_before_the_change_is_due_or_has_ended_moves_nothing(shelf: Library) -> None:
+    due = (NOW + 1200) * 1000.0
+    assert next_change(shelf, due=due, queue=Queue(ahead=400), held_until=(NOW + 600) * 1000.0) == NOW + 1200
+    assert next_change(shelf, due=due, queue=Queue(ahead=400), held_until=(NOW - 600) * 1000.0) == NOW + 1200
 
 
 def test_a_short_delay_is_not_called_a_queue(shelf: Library) -> None:

@@ -107,12 +107,9 @@ class MemberStore:
     async def snapshot(self, workspace: Workspace, user: User) -> Snapshot | None:
         """Everything a decision about the member is made from; None where the workspace is unknown."""
         partition = keys.partition_of(workspace)
-        ws, raw, due, lease = await self._redis.run(
-            partition,
-            "snapshot",
-            [keys.workspace(workspace), keys.member(workspace, user), keys.due(workspace), keys.flight(workspace)],
-            [user],
-        )
+        names = [kind(workspace) for kind in (keys.workspace, keys.due, keys.flight, keys.pace)]
+        names.insert(1, keys.member(workspace, user))
+        ws, raw, due, lease, holds = await self._redis.run(partition, "snapshot", names, [user])
         if not ws:
             return None
         return Snapshot(
@@ -122,6 +119,7 @@ class MemberStore:
             member=unpack(Member, MEMBER_FIELDS, _pairs(raw)) if raw else None,
             due=_due_of(due) if due else None,
             lease=float(lease) if lease else None,
+            held_until=max(float(hold or 0) for hold in holds),
         )
 
     async def commit(self, seen: Snapshot, change: Commit, *, ack: Ack | None = None) -> Outcome:

@@ -27,6 +27,7 @@ STORE: Final = "tests/integration/test_store.py"
 CHANGES: Final = "tests/integration/test_store_changes.py"
 LOST: Final = "tests/integration/test_lost_leases.py"
 SUSPENSION: Final = "tests/integration/test_suspension.py"
+POLICY: Final = "tests/integration/test_policy_changes.py"
 ROTATION: Final = "tests/integration/test_rotation.py"
 LATE: Final = "tests/integration/test_late_workers.py"
 ACKING: Final = "tests/unit/test_ingress_acking.py"
@@ -118,9 +119,17 @@ MUTATIONS: Final = (
         3,
         "a commit overwrites what changed since it was decided",
         f"{LUA}/commit.lua",
-        "if (redis.call('HGET', key, 'v') or '') ~= version or (record[1] or '0') ~= epoch then",
-        "if (record[1] or '0') ~= epoch then",
+        "if (redis.call('HGET', key, 'v') or '') ~= version or (record[1] or '0') ~= seen then",
+        "if (record[1] or '0') ~= seen then",
         f"{STORE}::test_a_commit_on_an_old_version_changes_nothing[valkey]",
+    ),
+    Mutation(
+        3,
+        "what was decided under an older policy counts",
+        f"{LUA}/commit.lua",
+        " or (record[1] or '0') ~= seen then",
+        " then",
+        f"{POLICY}::test_a_choice_that_was_read_under_the_old_policy_does_not_count[valkey]",
     ),
     Mutation(
         3,
@@ -357,6 +366,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         10,
+        "a change of policy writes every member",
+        "services/rotator/policing.py",
+        "if change.member == seen.member and change.place is Place.STAY:",
+        "if change.member is None:",
+        f"{POLICY}::test_a_suspension_and_its_end_are_told_to_everybody_when_nobody_else_wants_a_publish[valkey]",
+    ),
+    Mutation(
+        10,
         "the operator is woken by its own change",
         f"{LUA}/commit_workspace.lua",
         "if ARGV[at + 5] == '1' then mark_changed",
@@ -442,6 +459,14 @@ MUTATIONS: Final = (
         "+ n * limits.photo[1]",
         "+ math.min(n, 1) * limits.photo[1]",
         "tests/integration/test_pacing.py::test_no_minute_at_slack_holds_more_calls_than_the_limit",
+    ),
+    Mutation(
+        13,
+        "a lowered limit forgets the calls that have left",
+        f"{LUA}/commit_workspace.lua",
+        "if before ~= record[3] then",
+        "if false then",
+        f"{POLICY}::test_limits_act_at_once_in_both_directions[valkey]",
     ),
     Mutation(
         13,

@@ -12,6 +12,7 @@ from rotator.chores import Chores
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
 from rotator.notice import Notice
+from rotator.policing import Policing
 from rotator.revocations import Revocations
 from rotator.rotation import LEASE_SECONDS, Rotation
 from rotator.showing import Showing
@@ -109,6 +110,7 @@ class Stage:
             photos=self.photos,
             wardrobe=self.wardrobe,
             leaving=leaving,
+            policing=Policing(clock=clock, members=self.members, jobs=self.job_store, wardrobe=self.wardrobe),
         )
         revocations = Revocations(
             clock=clock,

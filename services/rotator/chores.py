@@ -1,14 +1,16 @@
 """Long work on a workspace, in steps that anybody may repeat: each step leaves less to do than it found."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec.structs
 import structlog
 
-from rotator import farewell
 from rotator.farewell import Farewell
 from rotator.measures import chores as measured
+from rotator.policing import Policing
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
 from rotavatar.errors import CredentialDead
@@ -16,7 +18,7 @@ from rotavatar.keys import PARTITIONS, User, Workspace
 from rotavatar.photo_store import PhotoStore
 from rotavatar.records import Idle, Member, Snapshot, Status, Wish, WorkspaceRecord
 from rotavatar.store import Commit, MemberStore, Outcome, Place, WorkspaceStore
-from rotavatar.store.workspaces import Chore
+from rotavatar.store.workspaces import Chore, ChoreKind
 from rotavatar.tokens import Tokens
 
 log = structlog.get_logger()
@@ -24,8 +26,18 @@ log = structlog.get_logger()
 LEASE_SECONDS = 60.0
 """For one step of a hundred members."""
 
+Step = Callable[[Workspace], Awaitable[int | None]]
+"""Does one step for a workspace; returns when (ms) the next one is due, None for never."""
+
 RETRY_SECONDS = 60.0
 PAGE = 100
+
+
+class Claimed(NamedTuple):
+    """A chore under a lease that ends at `lease_end_ms`."""
+
+    chore: Chore
+    lease_end_ms: int
 
 
 class Chores:
@@ -41,6 +53,7 @@ class Chores:
         photos: PhotoStore,
         wardrobe: Wardrobe,
         leaving: Farewell,
+        policing: Policing,
     ) -> None:
         """Everything the chores touch."""
         self._clock = clock
@@ -50,26 +63,38 @@ class Chores:
         self._photos = photos
         self._wardrobe = wardrobe
         self._leaving = leaving
-        self._steps = {
-            farewell.WIPE: self._wipe,
-            farewell.PURGE: self._purge,
-            farewell.RETENTION: self._retention,
-            farewell.EMPTY: self._empty,
-            farewell.MIGRATION: self._migration,
+        self._policing = policing
+        self._steps: dict[str, Step] = {
+            ChoreKind.WIPE: self._wipe,
+            ChoreKind.PURGE: self._purge,
+            ChoreKind.RETENTION: self._retention,
+            ChoreKind.EMPTY: self._empty,
+            ChoreKind.MIGRATION: self._migration,
+            ChoreKind.POLICY: self._policy,
         }
 
     async def round(self) -> int:
         """Do one step of every chore that is due; returns how many there were."""
-        taken = 0
-        for partition in range(PARTITIONS):
-            now_ms = self._now_ms()
-            end = now_ms + int(self._clock.span(LEASE_SECONDS) * 1000)
-            for chore in await self._workspaces.claim_chores(partition, now_ms=now_ms, lease_end_ms=end, most=10):
-                taken += 1
-                await self._step(chore, lease_end_ms=end)
-        return taken
+        claimed = await self.claim(most=10 * PARTITIONS)
+        await asyncio.gather(*map(self.step, claimed))
+        return len(claimed)
 
-    async def _step(self, chore: Chore, *, lease_end_ms: int) -> None:
+    async def claim(self, *, most: int) -> list[Claimed]:
+        """About `most` chores whose next step is due, of all partitions alike."""
+        now_ms = self._now_ms()
+        end = now_ms + int(self._clock.span(LEASE_SECONDS) * 1000)
+        each = -(-most // PARTITIONS)
+        heads = await asyncio.gather(
+            *(
+                self._workspaces.claim_chores(partition, now_ms=now_ms, lease_end_ms=end, most=each)
+                for partition in range(PARTITIONS)
+            )
+        )
+        return [Claimed(chore, end) for chores in heads for chore in chores]
+
+    async def step(self, claimed: Claimed) -> None:
+        """Do the next step of a chore, and plan the one after it. Raises Unavailable where Redis is away."""
+        chore, lease_end_ms = claimed
         step = self._steps.get(chore.kind)
         if step is None:
             log.error("chore of an unknown kind: left for a newer version", kind=chore.kind, workspace=chore.workspace)
@@ -99,9 +124,9 @@ class Chores:
             for user in await self._members.wipe(workspace, users, reason=Idle.RECONNECT, now_ms=now_ms):
                 await self._forget(workspace, user)
         ends_ms = record.status_at + self._leaving.retention_ms
-        await self._workspaces.plan(Chore(farewell.PURGE, workspace), at_ms=ends_ms)
+        await self._workspaces.plan(Chore(ChoreKind.PURGE, workspace), at_ms=ends_ms)
         # The workspace may come back without them: their own retention begins now.
-        await self._workspaces.plan(Chore(farewell.RETENTION, workspace), at_ms=ends_ms, sooner=True)
+        await self._workspaces.plan(Chore(ChoreKind.RETENTION, workspace), at_ms=ends_ms, sooner=True)
         return None
 
     async def _forget(self, workspace: Workspace, user: User) -> None:
@@ -195,7 +220,7 @@ class Chores:
         given_up = msgspec.structs.replace(
             record, status=Status.UNINSTALLED, status_at=now_ms, credential=b"", refresh_at=0
         )
-        chore = (Chore(farewell.WIPE, workspace), now_ms)
+        chore = (Chore(ChoreKind.WIPE, workspace), now_ms)
         if await self._workspaces.commit(workspace, record, given_up, chore=chore) is not Outcome.OK:
             return now_ms
         log.info("workspace given up", workspace=workspace)
@@ -213,6 +238,12 @@ class Chores:
                 if seen is not None and (seen.member or Member()).credential:
                     return True
         return False
+
+    async def _policy(self, workspace: Workspace) -> int | None:
+        record = await self._workspaces.read(workspace)
+        if record is not None and record.status is not Status.UNINSTALLED:
+            await self._policing.carry_out(workspace)
+        return None
 
     async def _migration(self, workspace: Workspace) -> int | None:
         record = await self._workspaces.read(workspace)

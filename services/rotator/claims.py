@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from rotator.chores import Chores
+from rotator.chores import Chores, Claimed
 from rotator.measures import lateness, under_way
 from rotator.rotation import LEASE_SECONDS, Rotation
 from rotavatar.clock import Clock
@@ -24,7 +24,14 @@ HANDS: Final = 64
 LONGEST_SLEEP: Final = 1.0
 """Another process may have put something into a partition: look at least this often."""
 
-CHORES_SECONDS: Final = 5.0
+CHORES_SECONDS: Final = 0.5
+"""How often chores are looked for: a policy that somebody changed reaches members within two seconds."""
+
+BREATH_SECONDS: Final = 0.05
+"""After chores were found: their next steps may follow at once."""
+
+CHORES: Final = 16
+"""Chores that one process does at a time, so that a long one delays no other workspace's."""
 
 
 class Claims:
@@ -73,15 +80,27 @@ class Claims:
                     await self._sleep(seconds)
 
     async def run_chores(self) -> None:
-        """Do chores until the process stops."""
-        going = True
-        while going:
-            try:
-                idle = await self._chores.round() == 0
-            except Unavailable as error:
-                log.warning("no chores done", reason=str(error))
-                idle = True
-            going = await self._life.pause(CHORES_SECONDS if idle else 0.0)
+        """Do chores until the process stops, then finish the steps that were begun."""
+        under_way: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as tasks:
+            going = True
+            while going:
+                try:
+                    claimed = await self._chores.claim(most=CHORES) if len(under_way) < CHORES else []
+                except Unavailable as error:
+                    log.warning("no chores claimed", reason=str(error))
+                    claimed = []
+                for each in claimed:
+                    task = tasks.create_task(self._do_chore(each))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                going = await self._life.pause(BREATH_SECONDS if claimed else CHORES_SECONDS)
+
+    async def _do_chore(self, claimed: Claimed) -> None:
+        try:
+            await self._chores.step(claimed)
+        except Unavailable as error:
+            log.warning("chore left to its lease", kind=claimed.chore.kind, reason=str(error))
 
     async def _round(self, tasks: asyncio.TaskGroup) -> float:
         """Claim once from every partition that is ready; the seconds after which another round makes sense."""

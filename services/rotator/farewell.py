@@ -10,24 +10,9 @@ from rotavatar.keys import User, Workspace
 from rotavatar.photo_store import PhotoStore
 from rotavatar.slack import SlackClient
 from rotavatar.store import WorkspaceStore
-from rotavatar.store.workspaces import Chore
+from rotavatar.store.workspaces import Chore, ChoreKind
 
 log = structlog.get_logger()
-
-WIPE: Final = "wipe"
-"""Destroy the credentials of every member of a workspace that took the app away."""
-
-PURGE: Final = "purge"
-"""Remove everything about a workspace whose retention has ended."""
-
-RETENTION: Final = "retention"
-"""Remove members who left or lost their token longer ago than the retention."""
-
-EMPTY: Final = "empty"
-"""Give up a workspace in which nobody uses the app any more."""
-
-MIGRATION: Final = "migration"
-"""Start again where Slack never said that a migration had finished."""
 
 EMPTY_GRACE_SECONDS: Final = 3600
 """The last member may think again, or be replaced by the next one, before the workspace is given up."""
@@ -69,5 +54,7 @@ class Farewell:
 
         Before, because a process that dies after it would leave nobody who ever looks again.
         """
-        await self._workspaces.plan(Chore(RETENTION, workspace), at_ms=now_ms + self.retention_ms, sooner=True)
-        await self._workspaces.plan(Chore(EMPTY, workspace), at_ms=now_ms + EMPTY_GRACE_SECONDS * 1000)
+        await self._workspaces.plan(
+            Chore(ChoreKind.RETENTION, workspace), at_ms=now_ms + self.retention_ms, sooner=True
+        )
+        await self._workspaces.plan(Chore(ChoreKind.EMPTY, workspace), at_ms=now_ms + EMPTY_GRACE_SECONDS * 1000)

@@ -4,7 +4,7 @@ import msgspec.structs
 
 from rotavatar.messages import PublishAsked
 from rotavatar.records import LEAVING, Idle, Member, Snapshot, Wish
-from rotavatar.schedule import next_due, offset_of
+from rotavatar.schedule import is_open, next_due, offset_of
 from rotavatar.store import Commit, Place
 
 BLOCKED = frozenset({Idle.OUTSIDE, Idle.RECONNECT, Idle.CONSENT, Idle.FORBIDDEN, Idle.LEFT})
@@ -67,6 +67,43 @@ def planned_ms(seen: Snapshot, member: Member, *, now_ms: int) -> int | None:
         paused_until=float(member.paused_until if member.paused else 0),
     )
     return None if due is None else int(due * 1000)
+
+
+def may_change(seen: Snapshot, *, now_ms: int) -> bool:
+    """Whether policy lets the schedule change the photo now. What a member asks for themselves is done at any hour."""
+    member, policy = member_of(seen), seen.record.policy
+    if member.wish is not Wish.NONE:
+        return True
+    return policy.allows_frequency(member.frequency) and is_open(now_ms / 1000, policy=policy, zone=member.zone)
+
+
+def placed_anew(seen: Snapshot, *, now_ms: int) -> Commit:
+    """The commit that puts a member where they belong under another policy than they were placed under.
+
+    A wish, a try again, and who is late already keep their time, where photos may change then. Who is in flight is
+    placed by their worker: what it decided under the policy of before is refused.
+    """
+    member = member_of(seen)
+    time_ms, idle = _due(seen, member, now_ms=now_ms)
+    if seen.lease is not None or idle in BLOCKED:
+        return Commit(member=member, place=Place.STAY)
+    if time_ms is None:
+        place = Place.STAY if seen.due is None and member.idle is idle else Place.IDLE
+        return Commit(member=with_idle(member, idle), place=place)
+    if seen.due == time_ms or _keeps_time(seen, now_ms=now_ms):
+        return Commit(member=member, place=Place.STAY)
+    return Commit(member=with_idle(member, idle), place=Place.DUE, time_ms=time_ms)
+
+
+def _keeps_time(seen: Snapshot, *, now_ms: int) -> bool:
+    member = member_of(seen)
+    if seen.due is None:
+        return False
+    if member.wish is not Wish.NONE:
+        return True
+    at = max(seen.due, now_ms) / 1000
+    late_or_again = seen.due <= now_ms or member.attempt > 0
+    return late_or_again and is_open(at, policy=seen.record.policy, zone=member.zone)
 
 
 def _due(seen: Snapshot, member: Member, *, now_ms: int) -> tuple[int | None, Idle]:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec.structs
 import structlog
 
-from rotator import farewell, results
+from rotator import results
 from rotator.farewell import DAY, Farewell
 from rotavatar.clock import Clock
 from rotavatar.errors import CredentialDead
@@ -21,7 +21,7 @@ from rotavatar.messages import MigrationChanged, PublishAsked, TokensRevoked, Un
 from rotavatar.records import LEAVING, Status
 from rotavatar.slack import SlackClient
 from rotavatar.store import Ack, Commit, MemberStore, Outcome, Place, WorkspaceStore
-from rotavatar.store.workspaces import Chore
+from rotavatar.store.workspaces import Chore, ChoreKind
 from rotavatar.tokens import Tokens
 
 log = structlog.get_logger()
@@ -109,7 +109,7 @@ class Revocations:
             gone = msgspec.structs.replace(
                 record, status=Status.UNINSTALLED, status_at=now_ms, credential=b"", refresh_at=0
             )
-            chore = (Chore(farewell.WIPE, job.workspace), now_ms)
+            chore = (Chore(ChoreKind.WIPE, job.workspace), now_ms)
             if await self._workspaces.commit(job.workspace, record, gone, chore=chore, ack=ack) is Outcome.OK:
                 log.info("workspace uninstalled", workspace=job.workspace, trace=job.trace)
                 return True
@@ -132,7 +132,7 @@ class Revocations:
                 return False
             enterprise = job.enterprise if job.finished else record.enterprise
             moved = msgspec.structs.replace(record, status=wanted, status_at=job.at, enterprise=enterprise)
-            chore = (Chore(farewell.MIGRATION, job.workspace), self._now_ms() + DAY * 1000)
+            chore = (Chore(ChoreKind.MIGRATION, job.workspace), self._now_ms() + DAY * 1000)
             if await self._workspaces.commit(job.workspace, record, moved, chore=chore, ack=ack) is Outcome.OK:
                 return True
 

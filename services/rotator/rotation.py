@@ -17,7 +17,7 @@ from rotator.farewell import Farewell
 from rotator.judgement import Verdict
 from rotator.measures import rotations
 from rotator.notice import Notice
-from rotator.placement import member_of, placed, replaced, rests, stay
+from rotator.placement import may_change, member_of, placed, replaced, rests, stay
 from rotator.showing import Showing
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
@@ -62,7 +62,7 @@ class Fenced(Exception):
 
 
 class Overtaken(Exception):
-    """The member chose something else before the photo was written: that comes first."""
+    """The member chose something else before the photo was written, or policy forbids it now: that comes first."""
 
 
 class Rotation:
@@ -159,6 +159,8 @@ class Rotation:
         self, claim: Claim, seen: Snapshot, token: str, profile: Profile, verdict: Verdict, claimed_at: float
     ) -> str:
         member = member_of(seen)
+        if not may_change(seen, now_ms=self._now_ms()):
+            raise Overtaken
         picture, errand = results.target(member), results.errand_of(member)
         if picture == OWN_PICTURE and (verdict is Verdict.KEEP_FIRST or member.picture in ("", OWN_PICTURE)):
             return await self._nothing_to_put_back(claim, seen, errand, token)
@@ -166,7 +168,8 @@ class Rotation:
             own = await self._showing.keep(seen, profile)
             seen = await self._commit(claim, seen, lambda now: stay(results.kept(member_of(now), own)))
         content = await self._showing.content(seen, picture)
-        if content is None and picture != OWN_PICTURE:
+        forbidden = self._wardrobe.forbids(picture, seen.record.policy)
+        if forbidden or (content is None and picture != OWN_PICTURE):
             return await self._redress(claim, seen, errand)
         granted_at = await self._regrant(claim, claimed_at)
         if granted_at > self._clock.now():
@@ -182,11 +185,12 @@ class Rotation:
     async def _begin(
         self, claim: Claim, seen: Snapshot, errand: results.Errand, picture: str, profile: Profile
     ) -> Snapshot:
-        """Write the intent. Raises Overtaken where the member has chosen otherwise."""
+        """Write the intent. Raises Overtaken where the member has chosen otherwise, or policy forbids it meanwhile."""
         now_ms = self._now_ms()
 
         def intent(now: Snapshot) -> Commit:
-            if results.errand_of(member_of(now)) != errand:
+            forbidden = not may_change(now, now_ms=now_ms) or self._wardrobe.forbids(picture, now.record.policy)
+            if forbidden or results.errand_of(member_of(now)) != errand:
                 raise Overtaken
             return stay(results.intended(member_of(now), picture=picture, shown=profile.avatar_hash, now_ms=now_ms))
 
@@ -203,7 +207,7 @@ class Rotation:
         return seen.lease is None or seen.lease - self._now_ms() < self._clock.span(CALL_SECONDS) * 1000
 
     async def _redress(self, claim: Claim, seen: Snapshot, errand: results.Errand) -> str:
-        """The picture is no longer there: choose another. What was to be undone cannot be."""
+        """The picture is no longer there, or no longer allowed: choose another. What was to be undone cannot be."""
 
         def bare(now: Snapshot) -> Awaitable[Commit]:
             member = member_of(now)

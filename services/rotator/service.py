@@ -14,6 +14,7 @@ from rotator.farewell import Farewell
 from rotator.jobs import Jobs
 from rotator.letters import LetterCount
 from rotator.notice import Notice
+from rotator.policing import Policing
 from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
 from rotator.showing import Showing
@@ -92,6 +93,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
             photos=photos,
             wardrobe=wardrobe,
             leaving=leaving,
+            policing=Policing(clock=clock, members=members, jobs=jobs, wardrobe=wardrobe),
         )
         heartbeat = Heartbeat("claims", limit=60)
         claims = Claims(clock=clock, members=members, rotation=rotation, chores=chores, life=life, heartbeat=heartbeat)

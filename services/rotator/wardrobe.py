@@ -79,6 +79,14 @@ class Wardrobe:
             return True
         return Reference.parse(member.next).pack != self.pack_of(member, policy)
 
+    def forbids(self, reference: str, policy: Policy) -> bool:
+        """Whether `policy` forbids a picture of ours; the own photo it cannot."""
+        if not reference or reference == OWN_PICTURE:
+            return False
+        key = Reference.parse(reference).pack
+        pack = self.library.current.packs.get(key)
+        return not policy.allows_pack(key) or (pack is not None and pack.lifelike and not policy.lifelike)
+
     async def dressed(self, seen: Snapshot, commit: Commit, *, worn: Callable[[Workspace], Awaitable[bytes]]) -> Commit:
         """`commit` with the next picture chosen where it is missing, and the bits that this takes and releases."""
         before, after = seen.member or Member(), commit.member

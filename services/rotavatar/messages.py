@@ -145,11 +145,13 @@ class PublishAsked(MemberMessage, frozen=True, tag="publish"):
     """The member's Home tab wants a fresh look.
 
     `looking` says that they opened it or clicked in it. `shown` is the digest of the view that they see, where Slack
-    sent it: the publisher leaves a tab alone that already shows the present state.
+    sent it: the publisher leaves a tab alone that already shows the present state. `later` is for what may wait until
+    nobody else of the workspace wants a publish.
     """
 
     looking: bool = False
     shown: str = ""
+    later: bool = False
 
 
 PublishMessage = PublishAsked

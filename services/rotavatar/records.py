@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 import msgspec
+import msgspec.structs
 
 from rotavatar import details
 from rotavatar.keys import User, Workspace
+from rotavatar.pacing import Limits
 from rotavatar.policy import Policy
 
 
@@ -208,6 +210,12 @@ class WorkspaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     def declared(self) -> bool:
         """Whether a Secret declares the bot token: then it is not ours to revoke."""
         return bool(self.source)
+
+
+def under_policy(record: WorkspaceRecord, policy: Policy) -> WorkspaceRecord:
+    """`record` under `policy`, its limits too as the scripts read them."""
+    limits = "" if policy.limits == Limits() else policy.limits.packed()
+    return msgspec.structs.replace(record, policy=policy, limits=limits)
 
 
 MEMBER_FIELDS: Final[Mapping[str, str]] = {

@@ -51,6 +51,15 @@ def next_due(
     return _allowed(candidate, policy=policy, zone=clock, frequency=frequency, offset=offset)
 
 
+def is_open(at: float, *, policy: Policy, zone: str) -> bool:
+    """Whether photos may change at the time `at`: it lies in no quiet hours, and on a working day."""
+    if policy.quiet is None and not policy.working_days:
+        return True
+    clock = _zone(policy.zone or zone)
+    start = datetime.fromtimestamp(at, clock).date() - timedelta(days=1)
+    return any(opens <= at < closes for opens, closes in _open_hours(start, policy, clock))
+
+
 def _next_hour(frequency: int, offset: float, after: float) -> float:
     shift = offset * frequency
     return (int((after - shift) // frequency) + 1) * frequency + shift

@@ -216,7 +216,7 @@ async def test_limits_that_change_count_from_the_next_claim_on(stores: list[Memb
     assert len(await store.claim(P, now_ms=START, lease_end_ms=START + LEASE, want=20)) == 10
     before = await workspaces.read(W)
     strict = WorkspaceRecord(limits=Limits(photo=Limit(per_minute=2, burst=1)).packed())
-    assert await workspaces.commit(W, before, strict) is Outcome.OK
+    assert await workspaces.commit(W, before, strict, now_ms=START) is Outcome.OK
     first = await store.next_ready(P)
     assert first is not None and first > START + 10_000
     assert len(await store.claim(P, now_ms=int(first), lease_end_ms=int(first) + LEASE, want=20)) == 1

@@ -123,7 +123,7 @@ class MemberStore:
         )
 
     async def commit(self, seen: Snapshot, change: Commit, *, ack: Ack | None = None) -> Outcome:
-        """Make `change` true if the member is still as in `seen`; finishes the job `ack` in the same step."""
+        """Make `change` true if member and workspace are still as in `seen`, and finish the job `ack` in that step."""
         before = seen.member or Member()
         put, drop = changes(MEMBER_FIELDS, before, change.member)
         put.pop("v", None)
@@ -132,7 +132,7 @@ class MemberStore:
             seen.workspace,
             seen.user,
             seen.member.version if seen.member else "",
-            seen.record.epoch,
+            seen.record.version,
             change.place,
             _scored(change),
             self._cap,

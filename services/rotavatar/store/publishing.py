@@ -27,6 +27,8 @@ class Looked(StrEnum):
     WANTS = "1"
     FRESH = "look"
     """They look at what is shown already: nothing is wanted, and what changes soon comes first."""
+    LATER = "later"
+    """A publish is wanted when nobody else of the workspace wants one."""
 
 
 class Tab(NamedTuple):
@@ -68,8 +70,7 @@ class PublishStore:
         """
         args: list[str | bytes | int] = [keys.tag(partition), now_ms, look_until_ms, GROUP]
         for entry, job in jobs:
-            looked = Looked.FRESH if entry.id in fresh else Looked.WANTS if job.looking else Looked.NO
-            args += [entry.id, job.workspace, job.user, looked]
+            args += [entry.id, job.workspace, job.user, Looked.FRESH if entry.id in fresh else _looked(job)]
         names = [keys.publish_ready(partition), keys.publish_jobs(partition)]
         await self._redis.run(partition, "mark", names, args)
 
@@ -115,3 +116,9 @@ class PublishStore:
         names = await self._redis.execute(partition, "ZRANGE", keys.publish_ready(partition), 0, SAMPLE - 1)
         wanted = [keys.wanted(Workspace(name.decode())) for name in names]
         return sum(await asyncio.gather(*(self._redis.execute(partition, "ZCARD", key) for key in wanted)))
+
+
+def _looked(job: PublishAsked) -> Looked:
+    if job.looking:
+        return Looked.WANTS
+    return Looked.LATER if job.later else Looked.NO

@@ -1,5 +1,6 @@
 """Workspace records, installations, and the long work on a workspace."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from rotavatar import keys
@@ -11,8 +12,25 @@ from rotavatar.store.jobs import GROUP, Ack
 from rotavatar.store.members import DEFAULT_LIMITS, IN_FLIGHT, Outcome
 
 
+class ChoreKind(StrEnum):
+    """What the rotator does at length."""
+
+    WIPE = "wipe"
+    """Destroy the credentials of every member of a workspace that took the app away."""
+    PURGE = "purge"
+    """Remove everything about a workspace whose retention has ended."""
+    RETENTION = "retention"
+    """Remove members who left or lost their token longer ago than the retention."""
+    EMPTY = "empty"
+    """Give up a workspace in which nobody uses the app any more."""
+    MIGRATION = "migration"
+    """Start again where Slack never said that a migration had finished."""
+    POLICY = "policy"
+    """Carry another policy, or a suspension, to every member."""
+
+
 class Chore(NamedTuple):
-    """Long work on a workspace, done in steps (`kind` is the rotator's word for it)."""
+    """Long work on a workspace, done in steps. A newer version may know kinds that this one does not."""
 
     kind: str
     workspace: Workspace
@@ -41,11 +59,15 @@ class WorkspaceStore:
         chore: tuple[Chore, int] | None = None,
         ack: Ack | None = None,
         announce: bool = True,
+        now_ms: int | None = None,
     ) -> Outcome:
         """Replace `before` by `after` if it is still stored; with a chore and its time (ms), and finishing a job.
 
         The operator is told, unless it is the operator who commits (`announce=False`): its own change is no news to it.
+        Other limits hold from `now_ms` on; raises ValueError where limits that hold already change without it.
         """
+        if now_ms is None and before is not None and after.limits != before.limits:
+            raise ValueError("limits change at a time: pass now_ms")
         put, drop = changes(WORKSPACE_FIELDS, before or WorkspaceRecord(), after)
         put.pop("v", None)
         partition = keys.partition_of(workspace)
@@ -62,7 +84,7 @@ class WorkspaceStore:
         args += [len(drop), *drop]
         args += [f"{chore[0].kind}:{workspace}", chore[1]] if chore else ["", ""]
         args += [ack.stream, GROUP, ack.id] if ack else ["", "", ""]
-        args.append("1" if announce else "")
+        args += ["1" if announce else "", now_ms or 0]
         reply = await self._redis.run(partition, "commit_workspace", [keys.workspace(workspace)], args)
         return Outcome(reply.decode())
 

@@ -1,10 +1,12 @@
 -- include: gcra
 -- A member who is looking is scored below everybody who is not, by LOOKING ms.
 local LOOKING = 1e14
+-- What can wait until nobody else does is scored above everybody, by LATER ms.
+local LATER = 1e13
 
-local function mark_of(prefix, w, user, now)
+local function mark_of(prefix, w, user, now, later)
   local looks = tonumber(redis.call('ZSCORE', prefix .. 'looking:' .. w, user) or 0) > now
-  return string.format('%.0f', looks and now - LOOKING or now)
+  return string.format('%.0f', looks and now - LOOKING or later and now + LATER or now)
 end
 
 local function limits_of(packed, default)

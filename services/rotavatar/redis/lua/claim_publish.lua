@@ -34,6 +34,7 @@ local function claim(w)
       redis.call('ZADD', flight, lease_end, user)
       taken = taken + 1
       if is_quiet then quiet = quiet + 1 else marked = marked + LOOKING end
+      if marked > LATER then marked = marked - LATER end
       local n = #claimed
       claimed[n + 1], claimed[n + 2], claimed[n + 3] = w, user, string.format('%.0f', marked)
     end

@@ -1,14 +1,15 @@
 #!lua
 -- Replace a member's record and place, if it is still the one that the caller saw.
 -- KEYS[1] member hash
--- ARGV    prefix, workspace, member, expected version ('' where there must be none), expected workspace epoch,
+-- ARGV    prefix, workspace, member, expected version ('' where there must be none), expected version of the
+--         workspace,
 --         place ('due' | 'idle' | 'flight' | 'gone' | 'stay'), due or lease time (ms), in-flight cap, default limits,
 --         picture bit to take ('' none), whether to take it although a colleague wears it ('1'),
 --         count of bits to release, those bits, count of fields to set, those fields and values,
 --         count of fields to delete, those fields, publish job ('' none), job stream ('' none), group, id
 -- Returns OK, STALE (the record changed: read it again), TAKEN (a colleague took the picture: choose again)
 -- include: rotation
-local key, prefix, w, user, version, epoch = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local key, prefix, w, user, version, seen = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local place, time, cap, default, bit, share = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11]
 local at = 12
 
@@ -22,8 +23,9 @@ local release, put, drop = list(), list(), list()
 local publish, stream, group, id = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
 
 local ws, worn = prefix .. 'ws:' .. w, prefix .. 'worn:' .. w
-local record = redis.call('HMGET', ws, 'e', 's', 'su', 'lim')
-if (redis.call('HGET', key, 'v') or '') ~= version or (record[1] or '0') ~= epoch then return 'STALE' end
+local record = redis.call('HMGET', ws, 'v', 's', 'su', 'lim')
+-- A decision under an older policy is no decision.
+if (redis.call('HGET', key, 'v') or '') ~= version or (record[1] or '0') ~= seen then return 'STALE' end
 if bit ~= '' then
   if redis.call('GETBIT', worn, bit) == 1 then
     if share ~= '1' then return 'TAKEN' end

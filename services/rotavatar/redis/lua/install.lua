@@ -34,7 +34,7 @@ end
 local workspace, member = list(), list()
 -- A suspension is not Slack's to end.
 local installed = store(KEYS[1], workspace)
-if installed then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra') end
+if installed then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra', 'so') end
 redis.call('SADD', prefix .. 'workspaces', w)
 local new = redis.call('EXISTS', KEYS[2]) == 0
 local consented = store(KEYS[2], member)

@@ -22,7 +22,7 @@ if left == 0 then
   redis.call('SREM', prefix .. 'workspaces', w)
   redis.call('ZREM', prefix .. 'ready', w)
   redis.call('ZREM', prefix .. 'pubready', w)
-  for _, kind in ipairs({ 'wipe:', 'purge:', 'retention:', 'empty:', 'migration:' }) do
+  for _, kind in ipairs({ 'wipe:', 'purge:', 'retention:', 'empty:', 'migration:', 'policy:' }) do
     redis.call('ZREM', prefix .. 'chores', kind .. w)
   end
 end

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 from PIL import Image, ImageChops, ImageStat
@@ -141,11 +142,26 @@ class Seat:
 
     async def press(self, action: str) -> None:
         """Press a button of the Home tab."""
-        await self.control(action).get_by_role("button").click()
+        await self._use(action, lambda: self.control(action).get_by_role("button").click())
 
     async def choose(self, action: str, label: str) -> None:
         """Choose from a menu of the Home tab."""
-        await self.control(action).get_by_role("combobox").select_option(label=label)
+        await self._use(action, lambda: self.control(action).get_by_role("combobox").select_option(label=label))
+
+    async def begin(self, action: str) -> None:
+        """Press a button that asks back first."""
+        await self.control(action).get_by_role("button").click()
+        await expect(self.page.get_by_test_id("confirm")).to_be_visible()
+
+    async def _use(self, action: str, hand: Callable[[], Awaitable[object]]) -> None:
+        """Use a control, and again where a newer tab had been published before the page drew it: Slack answers 404."""
+
+        async def taken() -> bool:
+            async with self.page.expect_response("**/ui/api/action") as answered:
+                await hand()
+            return (await answered.value).status != HTTPStatus.NOT_FOUND
+
+        await eventually(taken, f"{action} is taken")
 
     async def says(self, heading: str) -> None:
         """The Home tab's first line says so."""

@@ -112,10 +112,10 @@ async def test_a_member_installs_chooses_changes_and_leaves(slack: Page) -> None
     async with amara.changing():
         await amara.press("shuffle")
     await amara.says("A new photo every hour")
-    await amara.press("leave")
+    await amara.begin("leave")
     await slack.get_by_test_id("confirm-no").click()
     await amara.says("A new photo every hour")
-    await amara.press("leave")
+    await amara.begin("leave")
     await slack.get_by_test_id("confirm-yes").click()
     await amara.says("Goodbye")
     await expect(amara.row).to_have_attribute("data-state", "visitor")
@@ -180,7 +180,7 @@ async def test_a_colleague_connects_from_the_visitors_home_tab_and_is_forgotten(
     await jonas.says("Paused for now")
     await expect(await jonas.command("/avatar resume")).to_contain_text("every 4 hours")
 
-    await jonas.press("forget")
+    await jonas.begin("forget")
     await slack.get_by_test_id("confirm-yes").click()
     await jonas.says("A fresh photo")
     await expect(jonas.row).to_have_attribute("data-hash", default)

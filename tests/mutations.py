@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parents[1]
 COPIED: Final = ("services", "simulator", "operator", "tools", "tests", "pyproject.toml")
 AT_ONCE: Final = 2
-SECONDS: Final = 240
-"""A mutation may make a test wait for what never comes; each of them ends by itself long before."""
+SECONDS: Final = 900
+"""A mutation may make a test wait for what never comes; pytest's own timeout ends it long before."""
 
 LUA: Final = "services/rotavatar/redis/lua"
 STORE: Final = "tests/integration/test_store.py"

@@ -66,6 +66,7 @@ docs: $(READY) ## Build the documentation into site/, every warning an error
 	$(BIN)/python -m rotavatar.settings > docs/settings.md
 	$(BIN)/python -m slacktenant_operator.crd > k8s/crd/slacktenants.rotavatar.dev.yaml
 	@$(BIN)/python docs/make_tables.py
+	@$(BIN)/python docs/make_slacktenant.py
 	@$(BIN)/python docs/draw_sequences.py
 	$(BIN)/python -m rotavatar_cli.documentation > docs/cli.md
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site

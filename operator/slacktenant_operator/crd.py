@@ -6,7 +6,7 @@ custom-resource-definitions/#specifying-a-structural-schema): every reference is
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -90,8 +90,10 @@ def _structural(schema: Mapping[str, Any], named: Mapping[str, Schema]) -> Schem
     """A schema with its references and alternatives written out, and without what Kubernetes does not take."""
     flat = _inlined(schema, named)
     flat.pop("title", None)
+    if "description" in flat:  # of what a docstring says, the first paragraph is for people
+        flat["description"] = " ".join(flat["description"].partition("\n\n")[0].split())
     if "enum" in flat:
-        flat["type"] = "string"
+        flat |= {"type": "string", "enum": _in_order(flat["enum"])}
     if not flat.get("default") and flat.get("default") is not False:
         flat.pop("default", None)  # it says no more than that the field may be absent
     if "properties" in flat:
@@ -108,6 +110,12 @@ def _place(word: str) -> int:
     """Where a reader looks for a word of a schema: what it is first, its parts last."""
     first, last = ("description", "type", "default"), ("items", "required", "properties")
     return first.index(word) if word in first else len(first) + (last.index(word) + 1 if word in last else 0)
+
+
+def _in_order(alternatives: list[str]) -> list[str]:
+    """As the model has them: msgspec sorts them, and nobody looks for Friday before Monday."""
+    known = (get_args(each) for each in (model.Frequency, model.Weekday))
+    return next((list(each) for each in known if set(each) == set(alternatives)), alternatives)
 
 
 def _inlined(schema: Mapping[str, Any], named: Mapping[str, Schema]) -> Schema:

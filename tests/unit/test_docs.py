@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import typer.main
-from docs import draw_sequences, make_tables
+from docs import draw_sequences, make_slacktenant, make_tables
 
 from rotavatar import keys
 from rotavatar.settings import every_setting
@@ -30,7 +30,10 @@ def fenced(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize(("path", "page"), make_tables.pages().items(), ids=lambda each: getattr(each, "name", ""))
+MADE = {**make_tables.pages(), **make_slacktenant.pages()}
+
+
+@pytest.mark.parametrize(("path", "page"), MADE.items(), ids=lambda each: getattr(each, "name", ""))
 def test_pages_made_from_the_code_are_as_the_code_says(path: Path, page: str) -> None:
     assert path.read_text() == page, "run `make docs`"
 

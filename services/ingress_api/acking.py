@@ -155,7 +155,7 @@ class SlackRoutes:
         wall = self._clock.wall()
         second = signed_at(headers.timestamp, now=wall)
         genuine = verify(
-            app.signing_keys(), timestamp=headers.timestamp, signature=headers.signature, body=body, now=wall
+            app.signing_keys(wall=wall), timestamp=headers.timestamp, signature=headers.signature, body=body, now=wall
         )
         if second is None or not genuine:
             return None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 import msgspec
+import msgspec.structs
 import structlog
 
 from rotavatar.configuration import Secret
@@ -22,6 +23,17 @@ REFRESH_SECONDS: Final = 1.0
 """How long a changed secret may still be the old one somewhere. The look costs one HGET."""
 
 
+OVERLAP_SECONDS: Final = 3600
+"""How long a signing secret that was replaced is accepted on: Slack's page and the Secret are never changed at once."""
+
+
+class Retiring(msgspec.Struct, frozen=True):
+    """A signing secret that was replaced, accepted until `until` (real time, seconds since the epoch)."""
+
+    secret: Secret
+    until: int
+
+
 class AppCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a Slack app is known by. Workers need no signing secrets, so theirs may be empty."""
 
@@ -29,10 +41,16 @@ class AppCredentials(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: Secret
     signing_secrets: tuple[Secret, ...] = ()
+    retiring: tuple[Retiring, ...] = ()
 
-    def signing_keys(self) -> list[bytes]:
-        """The signing secrets as HMAC keys: their text, not decoded from hexadecimal."""
-        return [secret.reveal().encode() for secret in self.signing_secrets]
+    def signing_keys(self, *, wall: float) -> list[bytes]:
+        """The signing secrets at the real time `wall` as HMAC keys: their text, not decoded from hexadecimal."""
+        overlapping = (each.secret for each in self.retiring if wall < each.until)
+        return [secret.reveal().encode() for secret in (*self.signing_secrets, *overlapping)]
+
+    def next_retirement(self, *, wall: float) -> int | None:
+        """When the next replaced signing secret stops to count, in seconds since the epoch; None where none does."""
+        return min((each.until for each in self.retiring if wall < each.until), default=None)
 
 
 class AppsRead(msgspec.Struct, frozen=True):
@@ -64,23 +82,44 @@ def app_of_settings(slack: SlackSettings, signing: SigningSettings | None = None
     )
 
 
+def replacing(before: AppCredentials | None, after: AppCredentials, *, wall: float) -> AppCredentials:
+    """`after` in the place of `before` at the real time `wall`: signing secrets that it lacks count for another hour.
+
+    Those that were replaced earlier keep their own deadline. Calling it again with its own result changes nothing until
+    a deadline has passed.
+    """
+    if before is None:
+        return after
+    present = {secret.reveal() for secret in after.signing_secrets}
+    until = int(wall) + OVERLAP_SECONDS
+    old = [*before.retiring, *(Retiring(secret, until) for secret in before.signing_secrets)]
+    kept: dict[str, Retiring] = {}
+    for each in old:
+        if each.secret.reveal() not in present and wall < each.until:
+            kept.setdefault(each.secret.reveal(), each)
+    return msgspec.structs.replace(after, retiring=tuple(kept.values()))
+
+
 def seal_app(vault: Vault, app: AppCredentials) -> bytes:
-    """The blob to store for a further app."""
+    """The blob to store for a further app. Without retiring secrets it has the form that older versions read."""
     secrets = [secret.reveal() for secret in app.signing_secrets]
-    return vault.seal(msgspec.msgpack.encode((app.client_id, app.client_secret.reveal(), secrets)), _owner(app.app_id))
+    retiring = [(each.secret.reveal(), each.until) for each in app.retiring]
+    whole = (app.client_id, app.client_secret.reveal(), secrets, *([retiring] if retiring else []))
+    return vault.seal(msgspec.msgpack.encode(whole), _owner(app.app_id))
 
 
 def open_app(vault: Vault, app_id: str, blob: bytes) -> AppCredentials:
     """What `seal_app` sealed for `app_id`. Raises VaultError."""
     try:
-        client_id, client_secret, signing = _decoder.decode(vault.open(blob, _owner(app_id)))
+        stored = _decoder.decode(vault.open(blob, _owner(app_id)))
     except msgspec.DecodeError:
         raise VaultError("holds no app credentials that this version can read") from None
     return AppCredentials(
         app_id=app_id,
-        client_id=client_id,
-        client_secret=Secret(client_secret),
-        signing_secrets=tuple(map(Secret, signing)),
+        client_id=stored.client_id,
+        client_secret=Secret(stored.client_secret),
+        signing_secrets=tuple(map(Secret, stored.signing)),
+        retiring=tuple(Retiring(Secret(secret), until) for secret, until in stored.retiring),
     )
 
 
@@ -143,4 +182,11 @@ def _owner(app_id: str) -> Owner:
     return Owner("app", app_id)
 
 
-_decoder = msgspec.msgpack.Decoder(tuple[str, str, list[str]])
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    client_id: str
+    client_secret: str
+    signing: tuple[str, ...]
+    retiring: tuple[tuple[str, int], ...] = ()
+
+
+_decoder = msgspec.msgpack.Decoder(_Stored)

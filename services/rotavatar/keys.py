@@ -22,6 +22,9 @@ LAYOUT = "rv:{p00}:layout"
 APPS = "rv:{p00}:apps"
 """Hash of further Slack apps: app id to sealed credentials."""
 
+APP_SOURCES = "rv:{p00}:appsources"
+"""Hash of further Slack apps: app id to where its credentials came from, which holds no secret."""
+
 
 def partition_of(workspace: Workspace) -> int:
     """The partition of a workspace: the same on every machine and for ever."""

@@ -72,6 +72,7 @@ def test_every_key_is_in_the_data_model() -> None:
     assert not missing
     assert f"`{keys.LAYOUT}`" in page
     assert f"`{keys.APPS}`" in page
+    assert f"`{keys.APP_SOURCES}`" in page
 
 
 @pytest.mark.parametrize("page", FOR_PEOPLE, ids=name)

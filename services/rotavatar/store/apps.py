@@ -31,10 +31,19 @@ class AppStore:
         version = int(fields.pop(VERSION, 0))
         return AppsRead(version=version, sealed={app_id.decode(): blob for app_id, blob in fields.items()})
 
-    async def put(self, app_id: str, sealed: bytes) -> None:
-        """Store an app, in place of what was known of it."""
-        await self._redis.run(PARTITION, "put_app", [keys.APPS], [app_id, sealed])
+    async def put(self, app_id: str, sealed: bytes, *, source: str | None = None) -> None:
+        """Store an app, in place of what was known of it. `source` says where it came from; None leaves that as it is.
+
+        Sealing the same twice gives two blobs, so who wants to know whether an app is up to date compares sources.
+        """
+        args: list[str | bytes] = [app_id, sealed, *([] if source is None else [source])]
+        await self._redis.run(PARTITION, "put_app", [keys.APPS, keys.APP_SOURCES], args)
 
     async def remove(self, app_id: str) -> None:
-        """Forget an app."""
-        await self._redis.run(PARTITION, "put_app", [keys.APPS], [app_id, ""])
+        """Forget an app, and where it came from."""
+        await self._redis.run(PARTITION, "put_app", [keys.APPS, keys.APP_SOURCES], [app_id, "", ""])
+
+    async def sources(self) -> dict[str, str]:
+        """Every app that was stored with a source, and that source."""
+        raw = await self._redis.execute(PARTITION, "HGETALL", keys.APP_SOURCES)
+        return {app_id.decode(): source.decode() for app_id, source in zip(raw[::2], raw[1::2], strict=True)}

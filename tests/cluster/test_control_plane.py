@@ -1,6 +1,5 @@
 """The control plane of the other tests is a real one: rights, controllers, restarts, history and audit."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from control_plane.errors import ApiError, ControlPlaneError, StartFailed
 from control_plane.plane import ControlPlane, Options
 from tests.cluster.accounts import Account
 from tests.cluster.conftest import AuditLogs, OwnAudit
+from tests.cluster.living import alive
 from tests.dev import eventually
 
 READ_SECRETS = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
@@ -190,14 +190,3 @@ def test_its_processes_end_with_whoever_started_them(tmp_path: Path) -> None:
         assert all(alive(pid) for pid in pids)
         owner.kill()
     eventually(lambda: not any(alive(pid) for pid in pids), "etcd and the API server are gone")
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return not Path("/proc").exists()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -31,12 +31,14 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     version: str
     kubeconfig: str
+    processes: dict[str, int]
+    """Process ids by program."""
 
 
 def start(folder: Path, say: Callable[[str], None]) -> None:
     """Start it and say how to use it; without effect but for that when it runs. Raises StartFailed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if found := state(folder):
+    if found := _settled(folder, say):
         say("It runs already.")
     else:
         say("Starting etcd, kube-apiserver, kube-controller-manager and kube-scheduler (about 15 s) …")
@@ -47,22 +49,22 @@ def start(folder: Path, say: Callable[[str], None]) -> None:
 
 def stop(folder: Path, say: Callable[[str], None]) -> None:
     """End it; its data stays. Raises ControlPlaneError when it does not end."""
-    found = state(folder)
-    if found is None:
+    pid = _holder(folder)
+    if pid is None:
         say("It does not run.")
         return
-    os.kill(found.pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while state(folder):
+    while _holder(folder) == pid:
         if time.monotonic() > deadline:
-            raise ControlPlaneError(f"Process {found.pid} does not end: see {folder / 'serve.log'}, and kill it.")
+            raise ControlPlaneError(f"Process {pid} does not end: see {folder / 'serve.log'}, and kill it.")
         time.sleep(POLL_SECONDS)
     say(f"Stopped; its data stays in {folder}, and the next start goes on with it.")
 
 
 def state(folder: Path) -> Running | None:
     """What runs in `folder`, once it is ready."""
-    if not _taken(folder):
+    if _holder(folder) is None:
         return None
     try:
         return msgspec.json.decode((folder / "running.json").read_bytes(), type=Running)
@@ -114,7 +116,13 @@ def _start(folder: Path) -> Running:
 
 def _running(plane: ControlPlane) -> Running:
     version = str(plane.api_server.version()["gitVersion"])
-    return Running(pid=os.getpid(), url=plane.url, version=version, kubeconfig=str(plane.kubeconfig))
+    return Running(
+        pid=os.getpid(),
+        url=plane.url,
+        version=version,
+        kubeconfig=str(plane.kubeconfig),
+        processes={process.name: process.pid for process in plane.processes if process.pid},
+    )
 
 
 def _told(found: Running, folder: Path) -> list[str]:
@@ -126,28 +134,40 @@ def _told(found: Running, folder: Path) -> list[str]:
     ]
 
 
+def _settled(folder: Path, say: Callable[[str], None]) -> Running | None:
+    """What runs there, once what is just starting has started, and what is just ending has ended."""
+    found, told = state(folder), False
+    while found is None and (pid := _holder(folder)) is not None:
+        if not told:
+            say(f"Process {pid} starts or ends there just now: waiting for it …")
+        told = True
+        time.sleep(POLL_SECONDS)
+        found = state(folder)
+    return found
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    with _lock(folder) as lock:
+    """Hold the folder: by a lock that the system frees when this process ends, however it ends."""
+    with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartFailed(f"Another control plane runs in {folder}: `make cluster-stop` ends it.") from None
         (folder / "running.json").unlink(missing_ok=True)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         yield
 
 
-def _taken(folder: Path) -> bool:
-    """Whether a process holds the folder: its lock, which the system frees when the process ends, however it ends."""
-    if not folder.exists():
-        return False
-    with _lock(folder) as lock:
+def _holder(folder: Path) -> int | None:
+    """The process that holds the folder."""
+    if not (folder / "lock").exists():
+        return None
+    with (folder / "lock").open() as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
-
-
-def _lock(folder: Path) -> Any:
-    return (folder / "lock").open("a")
+            return int(lock.read() or 0) or None
+    return None

@@ -37,6 +37,8 @@ def ensure(programs: Iterable[str], say: Say, environ: Mapping[str, str] = os.en
     if not locating.missing(wanted, environ):
         return
     with _alone(locating.cache(environ), say):
+        for left in locating.cache(environ).glob("building-*"):  # by somebody who was killed
+            shutil.rmtree(left)
         missing = locating.missing(wanted, environ)
         for family in {family_of(program).name: family_of(program) for program in missing}.values():
             _build(family, [program for program in missing if program in family.programs], say, environ)

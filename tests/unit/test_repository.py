@@ -156,7 +156,8 @@ def test_every_make_target_has_its_line() -> None:
     answer = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, check=True, timeout=30)
     listed = set(re.findall(r"^  make ([\w-]+) +\S", answer.stdout.decode(), re.MULTILINE))
     promised = (
-        "run test test-quick test-unit test-integration test-browser lint format bench docs requirements coverage clean"
+        "run cluster cluster-stop test test-quick test-unit test-integration test-browser test-cluster lint format "
+        "bench docs requirements coverage control-plane clean"
     )
     assert set(promised.split()) <= listed
 

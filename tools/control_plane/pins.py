@@ -94,7 +94,12 @@ KUBERNETES: Final = Family(
 
 ETCD: Final = Family(name="etcd", module="go.etcd.io/etcd/server/v3", programs={"etcd": "go.etcd.io/etcd/server/v3"})
 
-HELM: Final = Family(name="helm", module="helm.sh/helm/v4", programs={"helm": "helm.sh/helm/v4/cmd/helm"})
+HELM: Final = Family(
+    name="helm",
+    module="helm.sh/helm/v4",
+    programs={"helm": "helm.sh/helm/v4/cmd/helm"},
+    variables=("helm.sh/helm/v4/internal/version.version={version}",),
+)
 
 HELM3: Final = Family(
     name="helm3",

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -37,6 +38,8 @@ class Life:
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
         """Set once somebody asked the process to stop: loops finish the round they are in and return."""
+        self.watch_signals: Callable[[], None] = _nothing
+        """Takes the process's signals back from a library that has taken them for itself."""
 
     def stop(self, reason: str) -> None:
         """Ask the process to stop."""
@@ -89,7 +92,8 @@ async def _live(serve: Serve, *, grace: float) -> int:
     life = Life()
     serving = asyncio.ensure_future(serve(life))
     ending = asyncio.create_task(_end(life, serving, grace=grace), name="end")
-    _watch_signals(life, serving)
+    life.watch_signals = partial(_watch_signals, life, serving)
+    life.watch_signals()
     try:
         await serving
     except asyncio.CancelledError:
@@ -108,6 +112,10 @@ async def _end(life: Life, serving: asyncio.Future[None], *, grace: float) -> No
     await life.stopping.wait()
     await asyncio.sleep(grace)
     serving.cancel()
+
+
+def _nothing() -> None:
+    """Nobody sends signals to a Life that a test made."""
 
 
 def _watch_signals(life: Life, serving: asyncio.Future[None]) -> None:

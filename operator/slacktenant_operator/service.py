@@ -1,0 +1,216 @@
+"""The operator, put together: what `python -m slacktenant_operator` runs."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from rotavatar import telemetry
+from rotavatar.clock import RedisClock
+from rotavatar.health import serving_probes
+from rotavatar.keyring import KeyRing
+from rotavatar.keys import Workspace
+from rotavatar.process import Life
+from rotavatar.redis import Redis
+from rotavatar.settings import OperatorSettings
+from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
+from rotavatar.starting import redis_when_there
+from rotavatar.store import ChangeStore, MemberStore, WorkspaceStore
+from rotavatar.vault import Vault
+from slacktenant_operator import handlers
+from slacktenant_operator.cache import Cache
+from slacktenant_operator.changes import Changes
+from slacktenant_operator.checking import AT_ONCE, CONFIRM_SECONDS, Checking
+from slacktenant_operator.cluster import Cluster, Named
+from slacktenant_operator.comparing import Comparing
+from slacktenant_operator.model import read_tenant
+from slacktenant_operator.periods import Periods
+from slacktenant_operator.reconciling import Reconciling
+from slacktenant_operator.reporting import Reporting
+from slacktenant_operator.resolving import Resolving
+from slacktenant_operator.secrets_informer import SecretsInformer
+from slacktenant_operator.work_queue import WorkQueue
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS: Final = 3.0
+LOOK_SECONDS: Final = 5.0
+
+
+class Ears:
+    """Where everything that is heard of becomes work: each source only says which workspace may have changed."""
+
+    def __init__(self, cache: Cache, queue: WorkQueue) -> None:
+        """Note tenants in `cache`, and add workspaces to `queue`."""
+        self._cache = cache
+        self._queue = queue
+
+    def tenant(self, kind: str | None, body: dict[str, Any]) -> None:
+        """The watch told of a tenant: ADDED, MODIFIED or DELETED; None: it was listed."""
+        try:
+            tenant = read_tenant(body)
+        except msgspec.ValidationError as error:
+            metadata = body["metadata"]
+            at = f"{metadata['namespace']}/{metadata['name']}"
+            log.error("tenant not readable", tenant=at, reason=str(error))  # noqa: TRY400 - the sentence says all
+            return
+        if kind == "DELETED":
+            changed = self._cache.remove(Named(tenant.metadata.namespace, tenant.metadata.name), tenant.metadata.uid)
+        else:
+            changed = self._cache.put(tenant)
+        for workspace in changed:
+            self._queue.add(workspace, fresh=kind is not None)
+
+    def secret(self, secret: Named) -> None:
+        """A labelled Secret came, went or changed."""
+        for workspace in self._cache.referring(secret):
+            self._queue.add(workspace)
+
+    def record(self, workspace: Workspace) -> None:
+        """A record changed in Redis."""
+        self._queue.add(workspace)
+
+
+async def serve(settings: OperatorSettings, life: Life) -> None:
+    """Run until `life` ends. Raises ConfigurationError before anything is done where a setting is wrong."""
+    telemetry.configure("operator", log_format=settings.process.log_format, level=settings.process.log_level)
+    ring = KeyRing(settings.vault.keys)
+    async with await Cluster.connect() as cluster:
+        redis = await redis_when_there(settings.redis.access, name="operator", life=life, process=settings.process)
+        if redis is None or not await _definition_there(cluster, life, settings.tenants.watched):
+            return
+        clock = RedisClock(measure=redis.measure)
+        await clock.synchronise()
+        slack = SlackClient(
+            SlackAddresses(settings.slack.base_url),
+            timeouts=Timeouts(connect=CONNECT_SECONDS, whole=CONFIRM_SECONDS),
+            connections=2 * AT_ONCE,
+            wall=clock.wall,
+        )
+        async with slack:
+            await _Operator(settings, life, ring=ring, cluster=cluster, redis=redis, clock=clock, slack=slack).run()
+        await redis.close()
+
+
+async def _definition_there(cluster: Cluster, life: Life, watched: Sequence[str]) -> bool:
+    """Wait until SlackTenants can be listed; False when the process was asked to stop before."""
+    while (problem := await cluster.check(watched[0] if watched else None)) is not None:
+        log.warning(
+            "waiting for Kubernetes", reason=problem, advice="apply k8s/crd and the roles if they are not there"
+        )
+        if not await life.pause(LOOK_SECONDS):
+            return False
+    return True
+
+
+class _Operator:
+    """The parts and the tasks of a running operator."""
+
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        life: Life,
+        *,
+        ring: KeyRing,
+        cluster: Cluster,
+        redis: Redis,
+        clock: RedisClock,
+        slack: SlackClient,
+    ) -> None:
+        self._settings = settings
+        self._life = life
+        self._ring = ring
+        self._redis = redis
+        self._clock = clock
+        vault = Vault(ring)
+        watched = settings.tenants.watched
+        scopes: list[str | None] = list(watched) or [None]
+        self._cache = Cache()
+        workspaces = WorkspaceStore(redis)
+        self._queue = WorkQueue(self._reconcile)
+        self._ears = Ears(self._cache, self._queue)
+        self._changes = Changes(ChangeStore(redis), changed=self._ears.record, life=life)
+        self._informer = SecretsInformer(cluster, scopes, changed=self._ears.secret)
+        self._comparing = Comparing(
+            cluster=cluster,
+            cache=self._cache,
+            workspaces=workspaces,
+            namespaces=scopes,
+            add=lambda workspace: self._queue.add(workspace, fresh=False),
+            births=bool(settings.tenants.install_namespace),
+            life=life,
+        )
+        self._reconciling = Reconciling(
+            cluster=cluster,
+            cache=self._cache,
+            workspaces=workspaces,
+            members=MemberStore(redis),
+            resolving=Resolving(cluster=cluster, informer=self._informer, checking=Checking(slack), vault=vault),
+            reporting=Reporting(cluster=cluster, cache=self._cache, instance=socket.gethostname()),
+            changes=self._changes,
+            periods=Periods(),
+            clock=clock,
+            own_app=settings.slack.app_id,
+            install_url=self._install_url,
+            serves=lambda namespace: not watched or namespace in watched,
+        )
+
+    async def run(self) -> None:
+        """Until `life` ends."""
+        process = self._settings.process
+        checks = {"redis": self._redis.check, "caches": self._check_caches, "comparison": self._check_comparison}
+        async with serving_probes(host=process.host, port=process.metrics_port, checks=checks):
+            await self._life.supervise(
+                {
+                    "comparison": self._comparing.run(),
+                    "changes": self._changes.run(),
+                    "work": self._work(),
+                    "stop": self._stop(),
+                    "tenants": handlers.watch(
+                        self._ears.tenant,
+                        namespaces=self._settings.tenants.watched,
+                        stopping=self._life.stopping,
+                        started=self._life.watch_signals,
+                    ),
+                },
+                background={
+                    "secrets": self._informer.run(),
+                    "clock": self._clock.run(),
+                    "keys": self._ring.keep_fresh(),
+                },
+            )
+
+    async def _work(self) -> None:
+        """Begin once both caches are filled: before, a younger duplicate may look like the only tenant."""
+        filled = asyncio.create_task(self._filled(), name="caches")
+        stopping = asyncio.create_task(self._life.stopping.wait(), name="stop before work")
+        await asyncio.wait([filled, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if filled.done():
+            await self._queue.run()
+        filled.cancel()
+
+    async def _filled(self) -> None:
+        await self._comparing.filled.wait()
+        await self._informer.wait_filled()
+
+    async def _stop(self) -> None:
+        await self._life.stopping.wait()
+        self._queue.stop()
+
+    async def _reconcile(self, workspace: Workspace) -> float | None:
+        return await self._reconciling.reconcile(workspace)
+
+    async def _check_caches(self) -> str | None:
+        return None if self._comparing.filled.is_set() and self._informer.filled else "the caches are being filled"
+
+    async def _check_comparison(self) -> str | None:
+        return None if self._comparing.done.is_set() else "Kubernetes and Redis are being compared"
+
+    def _install_url(self, app: str) -> str:
+        base = self._settings.public.url.rstrip("/")
+        route = "/slack" if app == self._settings.slack.app_id else f"/slack/apps/{app}"
+        return f"{base}{route}/install"

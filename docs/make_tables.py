@@ -23,7 +23,7 @@ from rotavatar import details, keys, messages, records
 
 HERE: Final = Path(__file__).parent
 
-PROCESSES: Final = ("ingress_api", "rotator", "publisher")
+PROCESSES: Final = ("ingress_api", "rotator", "publisher", "slacktenant_operator")
 
 MESSAGES_BEFORE: Final = """\
 # Messages

@@ -1,7 +1,7 @@
 """A real Kubernetes control plane, shared by all tests of this folder, and namespaces and accounts of a test's own."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import pytest
 from control_plane import audit
 from control_plane.plane import ControlPlane, Options, running
 from tests.cluster.accounts import Account, Rule, make_account
+from tests.cluster.operating import Operator, grant, operating
 from tests.cluster.tenants import install_definition
+from tests.servers import Server
 
 
 class AuditLogs:
@@ -139,3 +141,13 @@ def remove_cluster_rules(plane: ControlPlane, namespace: str, name: str) -> None
 def audit_log(control_plane: ControlPlane) -> OwnAudit:
     """Who did what at the shared API server since the test began."""
     return OwnAudit(control_plane.audit_log)
+
+
+@pytest.fixture
+async def operator(
+    tenants_plane: ControlPlane, namespace: str, valkey: Server, tmp_path: Path
+) -> AsyncIterator[Operator]:
+    """An operator that looks after the test's namespace, with the Roles that we ship. Start it when all is prepared."""
+    kubeconfig = grant(tenants_plane, namespace, tmp_path, "namespaced")
+    async with operating(tenants_plane, valkey, tmp_path, namespace=namespace, kubeconfig=kubeconfig) as started:
+        yield started

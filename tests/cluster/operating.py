@@ -1,0 +1,328 @@
+"""The operator as it is deployed, and short ways to say what a person with kubectl does.
+
+A real process with the service account that we ship, a real API server, a real Valkey and a simulated Slack.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from control_plane import audit
+from control_plane.errors import ApiError
+from control_plane.plane import ControlPlane
+from rotavatar.configuration import Secret
+from rotavatar.credentials import open_credential
+from rotavatar.keyring import KeyRing, generate_key
+from rotavatar.keys import Workspace
+from rotavatar.records import WorkspaceRecord
+from rotavatar.redis import Redis
+from rotavatar.store import WorkspaceStore
+from rotavatar.vault import Owner, Vault
+from slack_simulator.app import Simulator
+from tests.dev import eventually
+from tests.manifests import objects
+from tests.patience import SECONDS
+from tests.servers import Server, free_port
+
+PUBLIC_URL = "https://rotavatar.example"
+Body = dict[str, Any]
+
+
+class Operator:
+    """One operator process after the other, and the world that it works on."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        valkey: Server,
+        simulator: Simulator,
+        folder: Path,
+        *,
+        namespace: str,
+        kubeconfig: Path,
+        settings: dict[str, str],
+    ) -> None:
+        self.plane, self.valkey, self.simulator, self.folder = plane, valkey, simulator, folder
+        self.namespace, self.kubeconfig, self.settings = namespace, kubeconfig, settings
+        self.key = generate_key()
+        self.vault = Vault(KeyRing(Secret(self.key)))
+        self.metrics_port = free_port()
+        self.process: Process | None = None
+        self.redis: Redis
+
+    @property
+    def log(self) -> str:
+        """Everything that the process has said, over all its lives."""
+        path = self.folder / "operator.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def events(self) -> list[Body]:
+        """The log, line by line."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def environment(self) -> dict[str, str]:
+        app = self.simulator.slack.app
+        given = {
+            "REDIS_URL": self.valkey.url,
+            "PUBLIC_URL": PUBLIC_URL,
+            "SLACK_BASE_URL": self.simulator.url,
+            "SLACK_APP_ID": app.app_id,
+            "SLACK_CLIENT_ID": app.client_id,
+            "SLACK_CLIENT_SECRET": app.client_secret,
+            "VAULT_KEYS": self.key,
+            "HOST": "127.0.0.1",
+            "METRICS_PORT": str(self.metrics_port),
+            "LOG_LEVEL": "debug",
+            "LOG_FORMAT": "json",
+            "WATCH_NAMESPACES": self.namespace,
+            **self.settings,
+        }
+        return {f"ROTAVATAR_{name}": value for name, value in given.items()}
+
+    async def start(self, *, ready: bool = True) -> None:
+        """Start a process and wait until it is ready."""
+        environment = {**os.environ, **self.environment(), "KUBECONFIG": str(self.kubeconfig)}
+        with (self.folder / "operator.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "slacktenant_operator", env=environment, stdout=log, stderr=log
+            )
+        if ready:
+            await self.until(self.is_ready, "the operator is ready")
+
+    async def stop(self) -> int:
+        """Ask the process to stop, and return its exit code."""
+        if self.process is None:
+            return 0
+        if self.process.returncode is None:
+            self.process.terminate()
+        code = await asyncio.wait_for(self.process.wait(), SECONDS)
+        self.process = None
+        return code
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+        self.process = None
+
+    async def is_ready(self) -> bool:
+        """Whether it says so. Raises AssertionError where it has ended."""
+        assert self.process is not None
+        assert self.process.returncode is None, f"the operator ended:\n{self.log[-4000:]}"
+        return await self.probe("readyz") == httpx.codes.OK
+
+    async def probe(self, path: str) -> int:
+        """The status of a probe; 0 where nobody answers."""
+        async with httpx.AsyncClient() as browser:
+            try:
+                return (await browser.get(f"http://127.0.0.1:{self.metrics_port}/{path}")).status_code
+            except httpx.TransportError:
+                return 0
+
+    async def metrics(self) -> str:
+        """The metrics page."""
+        async with httpx.AsyncClient() as browser:
+            return (await browser.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
+
+    async def until(self, holds: Callable[[], Any], what: str, *, seconds: float = SECONDS) -> Any:
+        """The first true value of `holds()`, awaited if need be. Raises AssertionError that names `what`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while True:
+            seen = holds()
+            if asyncio.iscoroutine(seen):
+                seen = await seen
+            if seen:
+                return seen
+            assert loop.time() < end, f"not within {seconds:g} s: {what}\n{self.log[-6000:]}"
+            await asyncio.sleep(0.02)
+
+    # Kubernetes, as a person with all rights
+
+    async def api(self, method: str, path: str, body: Body | None = None, **how: Any) -> Body:
+        """One request to the API server."""
+        return await asyncio.to_thread(self.plane.api.request, method, path, body, **how)
+
+    def _secrets(self, name: str = "") -> str:
+        return f"/api/v1/namespaces/{self.namespace}/secrets" + (f"/{name}" if name else "")
+
+    def _tenants(self, name: str = "") -> str:
+        base = f"/apis/rotavatar.dev/v1alpha1/namespaces/{self.namespace}/slacktenants"
+        return base + (f"/{name}" if name else "")
+
+    async def apply_secret(self, name: str, *, labelled: bool = True, **values: str) -> Body:
+        """Make a Secret, or give the one that is there these values."""
+        labels = {"rotavatar.dev/credential": "true"} if labelled else {}
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        body = {"metadata": {"name": name, "labels": labels}, "data": data}
+        if await asyncio.to_thread(self.plane.api.exists, self._secrets(name)):
+            return await self.api("PUT", self._secrets(name), body)
+        return await self.api("POST", self._secrets(), body)
+
+    async def delete_secret(self, name: str) -> None:
+        await self.api("DELETE", self._secrets(name))
+
+    async def secret(self, name: str) -> Body | None:
+        """A Secret, if there is one."""
+        return await self._found(self._secrets(name))
+
+    async def create_tenant(self, name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Body:
+        """Make a SlackTenant."""
+        body = {
+            "apiVersion": "rotavatar.dev/v1alpha1",
+            "kind": "SlackTenant",
+            "metadata": {"name": name, "labels": labels or {}},
+            "spec": spec,
+        }
+        return await self.api("POST", self._tenants(), body)
+
+    async def patch_tenant(self, name: str, **spec: Any) -> Body:
+        """Merge into the spec of a SlackTenant; None takes a field away."""
+        content_type = "application/merge-patch+json"
+        return await self.api("PATCH", self._tenants(name), {"spec": spec}, content_type=content_type)
+
+    async def delete_tenant(self, name: str) -> None:
+        await self.api("DELETE", self._tenants(name))
+
+    async def tenant(self, name: str) -> Body | None:
+        """A SlackTenant, if there is one."""
+        return await self._found(self._tenants(name))
+
+    async def tenants(self) -> list[Body]:
+        """All SlackTenants of the namespace."""
+        return list((await self.api("GET", self._tenants()))["items"])
+
+    async def condition(self, name: str, kind: str = "Ready") -> tuple[str, str]:
+        """Status and reason of a condition; empty where it is not there."""
+        body = await self.tenant(name)
+        if body is None or body.get("status", {}).get("observedGeneration") != body["metadata"]["generation"]:
+            return "", ""
+        found = [c for c in body["status"].get("conditions", []) if c["type"] == kind]
+        return (found[0]["status"], found[0]["reason"]) if found else ("", "")
+
+    async def message(self, name: str, kind: str = "Ready") -> str:
+        """What a condition says."""
+        body = await self.tenant(name)
+        assert body is not None
+        return next(str(c["message"]) for c in body["status"]["conditions"] if c["type"] == kind)
+
+    async def until_condition(self, name: str, status: str, reason: str, *, kind: str = "Ready") -> None:
+        """Wait until a condition stands like this, for the present generation."""
+
+        async def stands() -> bool:
+            return await self.condition(name, kind) == (status, reason)
+
+        await self.until(stands, f"{name} is {kind}={status} {reason}: {await self.tenant(name)}")
+
+    async def until_gone(self, name: str) -> None:
+        async def gone() -> bool:
+            return await self.tenant(name) is None
+
+        await self.until(gone, f"{name} is gone: {await self.tenant(name)}")
+
+    async def told(self, name: str) -> list[tuple[str, str]]:
+        """Type and reason of the Events about a tenant, in their order."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        items = (await self.api("GET", path))["items"]
+        about = [item for item in items if item["regarding"]["name"] == name]
+        return [(item["type"], item["reason"]) for item in sorted(about, key=lambda item: str(item["eventTime"]))]
+
+    async def _found(self, path: str) -> Body | None:
+        try:
+            return await self.api("GET", path)
+        except ApiError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    # Redis, as the other services see it
+
+    async def record(self, team: str) -> WorkspaceRecord | None:
+        """The record of a workspace."""
+        return await WorkspaceStore(self.redis).read(Workspace(team))
+
+    async def token(self, team: str) -> str:
+        """The bot token that the services use; empty where there is none."""
+        record = await self.record(team)
+        if record is None or not record.credential:
+            return ""
+        return open_credential(self.vault, record.credential, Owner("bot", Workspace(team))).access_token.reveal()
+
+    async def until_token(self, team: str, token: str, *, seconds: float = SECONDS) -> None:
+        """Wait until the services use this token."""
+
+        async def used() -> bool:
+            return await self.token(team) == token
+
+        await self.until(used, "the token is in use", seconds=seconds)
+
+    # Slack
+
+    def renewed_token(self, team: str) -> str:
+        """Another bot token of a workspace; the one before dies."""
+        self.simulator.slack.tokens.kill(self.workspace(team))
+        return self.workspace(team)
+
+    def workspace(self, team: str) -> str:
+        """A workspace in which the app is installed; its bot token."""
+        if self.simulator.slack.world.member(team, f"U{team[1:]}") is None:
+            self.simulator.add_team(team=team)
+            self.simulator.add_member(team, user=f"U{team[1:]}")
+        return self.simulator.install(team, f"U{team[1:]}", member=False)["bot"].access
+
+
+def grant(plane: ControlPlane, namespace: str, folder: Path, *roles: str) -> Path:
+    """Make the operator's service account in `namespace`, with exactly the shipped `roles`; its kubeconfig."""
+    account = "rotavatar-operator"
+    plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": account}})
+    for name in roles:
+        kept = []
+        for manifest in objects(f"rbac/{name}/roles.yaml"):
+            for subject in manifest.get("subjects", []):
+                subject["namespace"] = namespace
+            if manifest["kind"].startswith("Cluster"):
+                manifest["metadata"]["name"] += f"-{namespace}"
+            if "roleRef" in manifest and manifest["roleRef"]["kind"] == "ClusterRole":
+                manifest["roleRef"]["name"] += f"-{namespace}"
+            kept.append(manifest)
+        given = json.dumps({"kind": "List", "apiVersion": "v1", "items": kept})
+        plane.kubectl("apply", "--namespace", namespace, "-f", "-", given=given)
+    eventually(lambda: _may(plane, namespace, account), "the operator has its rights")
+    return plane.account_kubeconfig(namespace, account, folder / "operator.kubeconfig")
+
+
+def _may(plane: ControlPlane, namespace: str, account: str) -> bool:
+    """Whether the API server's cache knows the binding already: that takes a moment."""
+    wish = {"namespace": namespace, "group": "rotavatar.dev", "resource": "slacktenants", "verb": "watch"}
+    review = {"spec": {"user": audit.username(namespace, account), "resourceAttributes": wish}}
+    told = plane.api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(told["status"]["allowed"])
+
+
+@asynccontextmanager
+async def operating(
+    plane: ControlPlane, valkey: Server, folder: Path, *, namespace: str, kubeconfig: Path, **settings: str
+) -> AsyncIterator[Operator]:
+    """An operator that is not started yet; it is stopped in the end, however the test ends."""
+    async with Simulator() as simulator:
+        operator = Operator(
+            plane, valkey, simulator, folder, namespace=namespace, kubeconfig=kubeconfig, settings=settings
+        )
+        operator.redis = await Redis.connect(valkey.url, name="test")
+        try:
+            yield operator
+        finally:
+            if operator.process is not None and operator.process.returncode is None:
+                operator.process.kill()
+                await operator.process.wait()
+            await operator.redis.close()

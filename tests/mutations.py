@@ -33,6 +33,7 @@ LATE: Final = "tests/integration/test_late_workers.py"
 ACKING: Final = "tests/unit/test_ingress_acking.py"
 PACING: Final = "tests/faults/test_pacing_and_fairness.py"
 MACHINE: Final = "tests/unit/test_member_machine.py"
+SWEEPING: Final = "tests/integration/test_sweeping.py"
 COMMANDS: Final = "tests/unit/test_redis_commands.py"
 DEATHS: Final = "tests/faults/test_deaths.py"
 CONSUMER: Final = f"{STORE}::test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing[valkey]"
@@ -258,6 +259,30 @@ MUTATIONS: Final = (
         "return change.time_ms - LEAVING_MS if leaves else change.time_ms",
         "return change.time_ms",
         f"{SUSPENSION}::test_who_leaves_is_served_in_a_suspended_workspace_and_nobody_else[valkey]",
+    ),
+    Mutation(
+        6,
+        "photos that no record mentions stay",
+        "services/rotator/sweeping.py",
+        "if not free or await self._is_mentioned(ref) or not",
+        "if free or not",
+        f"{SWEEPING}::test_only_what_is_old_and_in_no_record_goes",
+    ),
+    Mutation(
+        7,
+        "a sweep deletes a photo that was written anew",
+        "services/rotator/sweeping.py",
+        " or not self._is_old(await self._photos.modified(ref)):",
+        ":",
+        f"{SWEEPING}::test_what_is_written_anew_between_the_look_and_the_deletion_stays",
+    ),
+    Mutation(
+        7,
+        "a photo is kept while it is being swept",
+        "services/rotator/showing.py",
+        "if not free:",
+        "if free is None:",
+        f"{SWEEPING}::test_nobody_keeps_a_photo_while_it_is_deleted_and_nobody_deletes_while_it_is_kept",
     ),
     Mutation(
         7,

@@ -16,6 +16,7 @@ from rotator.policing import Policing
 from rotator.revocations import Revocations
 from rotator.rotation import LEASE_SECONDS, Rotation
 from rotator.showing import Showing
+from rotator.sweeping import Sweep
 from rotator.wardrobe import Wardrobe
 from rotavatar import keys
 from rotavatar.catalogue import Library
@@ -95,12 +96,23 @@ class Stage:
             members=self.members,
             leases=LeaseStore(redis),
             showing=Showing(
-                slack=self.slack, photos=self.photos, wardrobe=self.wardrobe, may_fetch=lambda host: host == "127.0.0.1"
+                slack=self.slack,
+                photos=self.photos,
+                leases=LeaseStore(redis),
+                wardrobe=self.wardrobe,
+                may_fetch=lambda host: host == "127.0.0.1",
             ),
             wardrobe=self.wardrobe,
             farewell=leaving,
             notice=Notice(slack=self.slack, tokens=self.tokens),
             random=lambda: 0.0,
+        )
+        self.sweep = Sweep(
+            clock=clock,
+            photos=self.photos,
+            members=self.members,
+            workspaces=self.workspaces,
+            leases=LeaseStore(redis),
         )
         self.chores = Chores(
             clock=clock,
@@ -111,6 +123,7 @@ class Stage:
             wardrobe=self.wardrobe,
             leaving=leaving,
             policing=Policing(clock=clock, members=self.members, jobs=self.job_store, wardrobe=self.wardrobe),
+            sweep=self.sweep,
         )
         revocations = Revocations(
             clock=clock,

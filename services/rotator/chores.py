@@ -11,6 +11,7 @@ import structlog
 from rotator.farewell import Farewell
 from rotator.measures import chores as measured
 from rotator.policing import Policing
+from rotator.sweeping import Sweep
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
 from rotavatar.errors import CredentialDead
@@ -54,6 +55,7 @@ class Chores:
         wardrobe: Wardrobe,
         leaving: Farewell,
         policing: Policing,
+        sweep: Sweep,
     ) -> None:
         """Everything the chores touch."""
         self._clock = clock
@@ -71,6 +73,7 @@ class Chores:
             ChoreKind.EMPTY: self._empty,
             ChoreKind.MIGRATION: self._migration,
             ChoreKind.POLICY: self._policy,
+            ChoreKind.SWEEP: sweep.step,
         }
 
     async def round(self) -> int:

@@ -14,6 +14,12 @@ lateness = Histogram(
 
 under_way = Gauge("rotavatar_rotations_under_way", "Claims that this process is carrying out.")
 
+swept = Counter(
+    "rotavatar_photos_swept",
+    "Photos that no record mentions, by what the sweep did: deleted, or refused because they were too many.",
+    ["outcome"],
+)
+
 dead_letters = Gauge(
     "rotavatar_dead_letters",
     "Jobs that nobody could do and that wait for a person. Every rotator tells the same number: take the greatest.",

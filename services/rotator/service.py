@@ -18,6 +18,7 @@ from rotator.policing import Policing
 from rotator.revocations import Revocations
 from rotator.rotation import CALL_SECONDS, Rotation
 from rotator.showing import Showing
+from rotator.sweeping import Sweep
 from rotator.wardrobe import Wardrobe
 from rotavatar import keys, telemetry
 from rotavatar.apps import AppRegistry, app_of_settings
@@ -79,12 +80,19 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
             tokens=tokens,
             members=members,
             leases=LeaseStore(redis),
-            showing=Showing(slack=slack, photos=photos, wardrobe=wardrobe, may_fetch=settings.photos.fetch_hosts.allow),
+            showing=Showing(
+                slack=slack,
+                photos=photos,
+                leases=LeaseStore(redis),
+                wardrobe=wardrobe,
+                may_fetch=settings.photos.fetch_hosts.allow,
+            ),
             wardrobe=wardrobe,
             farewell=leaving,
             notice=Notice(slack=slack, tokens=tokens),
             random=random.random,
         )
+        sweep = Sweep(clock=clock, photos=photos, members=members, workspaces=workspaces, leases=LeaseStore(redis))
         chores = Chores(
             clock=clock,
             tokens=tokens,
@@ -94,7 +102,9 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
             wardrobe=wardrobe,
             leaving=leaving,
             policing=Policing(clock=clock, members=members, jobs=jobs, wardrobe=wardrobe),
+            sweep=sweep,
         )
+        await sweep.plan()
         heartbeat = Heartbeat("claims", limit=60)
         claims = Claims(clock=clock, members=members, rotation=rotation, chores=chores, life=life, heartbeat=heartbeat)
         revocations = Revocations(

@@ -1,27 +1,39 @@
 """The photo itself: judging what Slack shows, keeping the member's own, fetching what is to be shown, showing it."""
 
 from collections.abc import Callable
+from typing import Final
 
 from rotator.judgement import Verdict, judge
 from rotator.placement import member_of
 from rotator.resemblance import resembles
 from rotator.wardrobe import Wardrobe
-from rotavatar.errors import RequestRefused, SlackBusy
+from rotavatar.errors import RequestRefused, SlackBusy, Unavailable
 from rotavatar.photo_store import PhotoRef, PhotoStore
 from rotavatar.records import OWN_PICTURE, OwnPhoto, Snapshot
 from rotavatar.slack import Profile, SlackClient
 from rotavatar.slack.photos import mime_of
+from rotavatar.store import LeaseStore
+
+PUT_SECONDS: Final = 15.0
+"""Longer than the photo store may take to write (10 s): until then a sweep leaves the member's photos alone."""
 
 
 class Showing:
     """Everything that touches a photo's bytes. Raises SlackError classes, and Unavailable for the photo store."""
 
     def __init__(
-        self, *, slack: SlackClient, photos: PhotoStore, wardrobe: Wardrobe, may_fetch: Callable[[str], bool]
+        self,
+        *,
+        slack: SlackClient,
+        photos: PhotoStore,
+        leases: LeaseStore,
+        wardrobe: Wardrobe,
+        may_fetch: Callable[[str], bool],
     ) -> None:
         """`may_fetch` says from which hosts a member's own photo may be fetched."""
         self._slack = slack
         self._photos = photos
+        self._leases = leases
         self._wardrobe = wardrobe
         self._may_fetch = may_fetch
 
@@ -47,7 +59,10 @@ class Showing:
         if url is None:
             raise SlackBusy(method="users.profile.get", code="no_image_url")
         photo = await self._slack.fetch_photo(url, allow=self._may_fetch)
-        ref = await self._photos.put(photo.content, workspace=seen.workspace, user=seen.user)
+        async with self._leases.photos(seen.workspace, seen.user, seconds=PUT_SECONDS) as free:
+            if not free:
+                raise Unavailable("photo store: this member's photos are being swept")
+            ref = await self._photos.put(photo.content, workspace=seen.workspace, user=seen.user)
         return OwnPhoto(hash=profile.avatar_hash, name=ref.name)
 
     async def content(self, seen: Snapshot, picture: str) -> tuple[bytes, str] | None:

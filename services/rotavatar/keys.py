@@ -25,6 +25,9 @@ APPS = "rv:{p00}:apps"
 APP_SOURCES = "rv:{p00}:appsources"
 """Hash of further Slack apps: app id to where its credentials came from, which holds no secret."""
 
+SWEPT = "rv:{p00}:swept"
+"""String: how far the sweep of the photo store has come."""
+
 
 def partition_of(workspace: Workspace) -> int:
     """The partition of a workspace: the same on every machine and for ever."""
@@ -143,6 +146,11 @@ def person(enterprise: str, user: User) -> str:
 def refresh(workspace: Workspace, subject: str) -> str:
     """String with expiry: the lease under which one credential is refreshed."""
     return f"{tag(partition_of(workspace))}refresh:{workspace}:{subject}"
+
+
+def photos(workspace: Workspace, user: User) -> str:
+    """String with expiry: the lease under which a member's photos are written or swept."""
+    return f"{tag(partition_of(workspace))}photos:{workspace}:{user}"
 
 
 def consent(nonce: str) -> str:

@@ -168,12 +168,32 @@ class PhotoStore:
     async def photos(self, workspace: Workspace | None = None) -> AsyncIterator[StoredPhoto]:
         """Every photo, or those of one workspace. What lies in the store and is not ours is left out."""
         async for entry in self._list(None if workspace is None else _checked(workspace)):
-            parts = str(entry["path"]).split("/")
-            try:
-                ref = PhotoRef(Workspace(parts[0]), User(parts[1]), "/".join(parts[2:]))
-            except (ValueError, IndexError):
-                continue
-            yield StoredPhoto(ref=ref, modified=entry["last_modified"].timestamp(), size=entry["size"])
+            photo = _stored(entry)
+            if photo is not None:
+                yield photo
+
+    async def page(self, after: str, *, count: int) -> tuple[list[StoredPhoto], str]:
+        """The photos among the next `count` objects in the order of their paths, and the path to go on `after`.
+
+        That path is empty where these were the last.
+        """
+        entries: list[obstore.ObjectMeta] = []
+        async for entry in self._list(None, after=after):
+            entries.append(entry)
+            if self._folder is None and len(entries) == count:
+                break  # Object stores list in this order (a folder does not): what comes first is what comes next.
+        entries = sorted(entries, key=lambda entry: str(entry["path"]))[:count]
+        photos = [photo for photo in map(_stored, entries) if photo is not None]
+        return photos, str(entries[-1]["path"]) if len(entries) == count else ""
+
+    async def modified(self, ref: PhotoRef) -> float | None:
+        """When a photo was written last (seconds since the epoch, the store's clock); None where it is not there."""
+        with _unavailable():
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                try:
+                    return (await obstore.head_async(self._store, ref.path))["last_modified"].timestamp()
+                except FileNotFoundError:
+                    return None
 
     async def headers(self) -> AsyncIterator[bytes]:
         """The beginning of every sealed photo, for `reencryption.count_keys`."""
@@ -221,9 +241,9 @@ class PhotoStore:
                     raise VaultError(f"a photo of {found.meta['size']} bytes is none of ours")
                 return bytes(await found.bytes_async())
 
-    async def _list(self, prefix: str | None) -> AsyncIterator["obstore.ObjectMeta"]:
+    async def _list(self, prefix: str | None, *, after: str = "") -> AsyncIterator["obstore.ObjectMeta"]:
         with _unavailable():
-            stream = obstore.list(self._store, prefix, chunk_size=CHUNK)
+            stream = obstore.list(self._store, prefix, offset=after or None, chunk_size=CHUNK)
             while True:
                 try:
                     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -269,6 +289,16 @@ def _checked(workspace: Workspace, user: User | None = None) -> str:
     if not all(SLACK_ID.fullmatch(each) for each in ids):
         raise ValueError("no Slack id")
     return "/".join(ids)
+
+
+def _stored(entry: "obstore.ObjectMeta") -> StoredPhoto | None:
+    """The photo that an entry of a listing is; None for what is not ours."""
+    parts = str(entry["path"]).split("/")
+    try:
+        ref = PhotoRef(Workspace(parts[0]), User(parts[1]), "/".join(parts[2:]))
+    except (ValueError, IndexError):
+        return None
+    return StoredPhoto(ref=ref, modified=entry["last_modified"].timestamp(), size=entry["size"])
 
 
 @contextmanager

@@ -286,7 +286,9 @@ class World:
 
     async def _leases_end(self) -> None:
         self.clock.advance(LEASE)
-        await self.redis.execute(0, "DEL", keys.refresh(Workspace(TEAM), USER), keys.refresh(Workspace(TEAM), "bot"))
+        workspace, user = Workspace(TEAM), User(USER)
+        held = (keys.refresh(workspace, user), keys.refresh(workspace, "bot"), keys.photos(workspace, user))
+        await self.redis.execute(PARTITION, "DEL", *held)
 
     async def _round(self) -> bool:
         done = await self._jobs(self.stage)
@@ -329,6 +331,8 @@ class World:
             self.clock.advance(max(0.0, seen.lease / 1000 - self.clock.now()) + 0.001)
         elif seen.due is not None and (member.wish or member.attempt or member.intent):
             self.clock.advance(max(0.0, seen.due / 1000 - self.clock.now()) + 0.001)
+            # The first retry comes as late as this lease ends, in the real time that does not pass here.
+            await self.redis.execute(PARTITION, "DEL", keys.photos(Workspace(TEAM), User(USER)))
         else:
             return False
         return True

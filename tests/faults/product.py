@@ -166,7 +166,7 @@ class Product:
                     await self.redis.execute(
                         partition, "XCLAIM", stream, GROUP, owner, 0, id_, "IDLE", 60_000, "JUSTID"
                     )
-        for name in self.names(b":refresh:", b":person:"):
+        for name in self.names(b":refresh:", b":person:", b":photos:"):
             self.server.command("DEL", name)
 
     def names(self, *parts: bytes) -> list[bytes]:

@@ -30,6 +30,12 @@ class LeaseStore:
         async with self._held(keys.partition_of(workspace), keys.refresh(workspace, subject), seconds) as got:
             yield got
 
+    @asynccontextmanager
+    async def photos(self, workspace: Workspace, user: User, *, seconds: float) -> AsyncIterator[bool]:
+        """Hold the lease under which a member's photos are written or swept; yields whether we got it."""
+        async with self._held(keys.partition_of(workspace), keys.photos(workspace, user), seconds) as got:
+            yield got
+
     async def refresh_slot(self, workspace: Workspace, limit: Limit, *, now_ms: int) -> int:
         """One token refresh out of the share of the workspace's partition, `limit`: `now_ms`, or when to ask again."""
         partition = keys.partition_of(workspace)

@@ -27,6 +27,8 @@ class ChoreKind(StrEnum):
     """Start again where Slack never said that a migration had finished."""
     POLICY = "policy"
     """Carry another policy, or a suspension, to every member."""
+    SWEEP = "sweep"
+    """Take away photos that no record mentions: in the whole store, so it belongs to no workspace."""
 
 
 class Chore(NamedTuple):
@@ -136,6 +138,15 @@ class WorkspaceStore:
             "" if again_ms is None else again_ms,
         ]
         await self._redis.run(partition, "end_chore", [keys.chores(partition)], args)
+
+    async def swept(self) -> str:
+        """How far the sweep of the photo store has come: the last path that it looked at; empty before the first."""
+        path: bytes | None = await self._redis.execute(0, "GET", keys.SWEPT)
+        return (path or b"").decode()
+
+    async def note_swept(self, path: str) -> None:
+        """Remember how far the sweep has come; empty when it is through."""
+        await self._redis.execute(0, "SET", keys.SWEPT, path)
 
     async def drop_all(self, workspace: Workspace) -> None:
         """Every chore of a workspace that is no more is done."""

@@ -24,8 +24,8 @@ ONE_ANSWER: Final = frozenset(KEY | VALUE | HASH | SET | SORTED | STREAM | SERVE
 COUNTED: Final = frozenset({"SSCAN", "ZSCAN", "XRANGE", "XREADGROUP", "XAUTOCLAIM"})
 """Commands that answer as many as COUNT says, and without it all."""
 
-RECORDS: Final = re.compile(r"rv:\{p\d\d\}:(ws|m):|rv:\{p00\}:(apps|clock|layout)$")
-"""Hashes that are read whole: the fields of a record, and a handful of Slack apps."""
+RECORDS: Final = re.compile(r"rv:\{p\d\d\}:(ws|m):|rv:\{p00\}:(apps|appsources|clock|layout)$")
+"""Hashes that are read whole: the fields of a record, and what is known of a handful of Slack apps."""
 
 LEFT_OPEN: Final = "…"
 """Stands for a word that only the running program knows."""

@@ -190,14 +190,20 @@ class OAuth:
         workspace = await self._home(grant)
         trace = new_trace()
         stored = installation(grant, workspace=workspace, app_id=site.app.app_id, vault=self._vault, trace=trace)
-        await self._workspaces.install(
+        known = await self._workspaces.read(workspace)
+        taken = await self._workspaces.install(
             stored.workspace,
             stored.user,
             record=stored.record,
             member=stored.member,
             joined=stored.joined,
             publish=stored.publish,
+            max_members=known.policy.max_members if known else 0,
         )
+        if not taken:
+            log.info("workspace is full", workspace=workspace, user=stored.user, trace=trace)
+            await self._give_back(grant)
+            raise Failed("full")
         log.info(
             "connected" if grant.bot is None else "installed",
             workspace=workspace,

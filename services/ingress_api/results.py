@@ -85,6 +85,17 @@ RESULTS: Final[Mapping[str, Result]] = {
             "Add Rotavatar to the workspace; you are connected in the same step.",
         ),
     ),
+    "full": Result(
+        status=409,
+        title="No place is left in this workspace",
+        words=(
+            (
+                "As many people take part as whoever runs Rotavatar allows here. Your permission is of no use then, so "
+                "it was given back, and your photo stays as it is."
+            ),
+            "Ask whoever looks after Slack in your organisation for another place, then start again.",
+        ),
+    ),
     "slack_away": Result(
         status=503,
         title="Slack does not answer at the moment",

@@ -38,7 +38,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     lifelike: bool = False
     """Whether packs that look like real persons may be chosen."""
     max_members: int = 0
-    """How many members may take part; 0 means any number."""
+    """How many members there may be, those who left and are kept included; 0 means any number."""
     limits: Limits = Limits()
 
     def allows_frequency(self, seconds: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from rotavatar import keys
@@ -16,9 +17,10 @@ from rotavatar.credentials import open_credential
 from rotavatar.keyring import KeyRing
 from rotavatar.keys import User, Workspace
 from rotavatar.messages import Job, Joined, PublishAsked, decode
+from rotavatar.policy import Policy
 from rotavatar.records import Snapshot
 from rotavatar.redis import Redis
-from rotavatar.store import MemberStore
+from rotavatar.store import MemberStore, Outcome, WorkspaceStore
 from rotavatar.vault import Owner, Vault
 from slack_simulator.app import Simulator
 from slack_simulator.config import AppConfig
@@ -46,6 +48,17 @@ class Town:
         redis = await Redis.connect(self.server.url, name="test")
         try:
             return await MemberStore(redis).snapshot(Workspace(workspace), User(user))
+        finally:
+            await redis.close()
+
+    async def allow(self, workspace: str, policy: Policy) -> None:
+        redis = await Redis.connect(self.server.url, name="test")
+        try:
+            store = WorkspaceStore(redis)
+            record = await store.read(Workspace(workspace))
+            assert record is not None
+            changed = msgspec.structs.replace(record, policy=policy)
+            assert await store.commit(Workspace(workspace), record, changed) is Outcome.OK
         finally:
             await redis.close()
 
@@ -155,6 +168,22 @@ async def test_connecting_to_a_workspace_without_the_app_stores_nothing_and_give
     assert await town.snapshot(team.id, person.id) is None
     assert not town.server.command("KEYS", "*members*")
     assert 'href="/slack/install"' in page.text
+
+
+async def test_who_comes_to_a_full_workspace_is_told_so_and_nothing_of_them_is_kept(town: Town) -> None:
+    team = town.slack.add_team()
+    first, second = (town.slack.add_member(team.id, name=name) for name in ("amara", "jonas"))
+    await town.connect(f"{team.id}.{first.id}")
+    await town.allow(team.id, Policy(max_members=1))
+    page = await town.connect(f"{team.id}.{second.id}", team=team.id)
+    assert (page.status_code, title(page)) == (409, "No place is left in this workspace")
+    seen = await town.snapshot(team.id, second.id)
+    assert seen is not None and seen.member is None
+    assert town.slack.slack.journal.count(method="auth.revoke") == 1
+    again = await town.connect(f"{team.id}.{first.id}", team=team.id)
+    assert title(again) == "You are connected", "who is in stays in"
+    await town.allow(team.id, Policy(max_members=2))
+    assert title(await town.connect(f"{team.id}.{second.id}", team=team.id)) == "You are connected"
 
 
 async def test_an_organisation_is_stored_under_its_own_id_and_its_administrator_sent_on(town: Town) -> None:

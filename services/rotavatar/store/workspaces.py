@@ -99,8 +99,13 @@ class WorkspaceStore:
         member: Member | None,
         joined: Joined,
         publish: PublishAsked,
-    ) -> None:
-        """Store what an installation brought: only the fields that `record` and `member` set, and the jobs after it."""
+        max_members: int = 0,
+    ) -> bool:
+        """Store what an installation brought: only the fields that `record` and `member` set, and the jobs after it.
+
+        False where `max_members` (0: any number) leave no place for who is new: nothing of them is stored then. Whoever
+        left has their place until they are purged.
+        """
         partition = keys.partition_of(workspace)
         args: list[str | bytes | int] = [keys.tag(partition), workspace, user]
         workspace_put = changes(WORKSPACE_FIELDS, WorkspaceRecord(), record)[0] if record else {}
@@ -109,9 +114,9 @@ class WorkspaceStore:
             args.append(2 * len(put))
             for pair in put.items():
                 args.extend(pair)
-        args += [encode(joined), encode(publish), IN_FLIGHT, DEFAULT_LIMITS]
+        args += [encode(joined), encode(publish), IN_FLIGHT, DEFAULT_LIMITS, max_members]
         names = [keys.workspace(workspace), keys.member(workspace, user)]
-        await self._redis.run(partition, "install", names, args)
+        return bool(await self._redis.run(partition, "install", names, args) == b"OK")
 
     async def page(self, partition: int, cursor: int = 0, *, count: int = 100) -> tuple[int, list[Workspace]]:
         """Some workspaces of a partition and where to go on; 0 means that these were the last."""

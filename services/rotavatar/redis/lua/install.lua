@@ -2,7 +2,9 @@
 -- Store what an installation brought, and the jobs that follow from it, in one step.
 -- KEYS[1] workspace hash, KEYS[2] member hash
 -- ARGV    prefix, workspace, member, count of workspace fields, those fields and values,
---         count of member fields, those fields and values, schedule job, publish job, in-flight cap, default limits
+--         count of member fields, those fields and values, schedule job, publish job, in-flight cap, default limits,
+--         most members (0: any number)
+-- Answers FULL where a member who is new found no place: then nothing of them is stored.
 -- A credential that is older than the stored one changes nothing: 'ca' is Slack's time of its answer.
 -- include: rotation
 -- include: changed
@@ -37,7 +39,9 @@ local installed = store(KEYS[1], workspace)
 if installed then redis.call('HDEL', KEYS[1], 's', 'sa', 'ra', 'so') end
 redis.call('SADD', prefix .. 'workspaces', w)
 local new = redis.call('EXISTS', KEYS[2]) == 0
-local consented = store(KEYS[2], member)
+local most = tonumber(ARGV[at + 4])
+local full = new and #member > 0 and most > 0 and redis.call('SCARD', prefix .. 'members:' .. w) >= most
+local consented = not full and store(KEYS[2], member)
 if installed or (consented and new) then mark_changed(prefix, w) end
 if consented then
   -- What was wished under an earlier consent is not done under this one. Until the job is done, new members are off.
@@ -51,5 +55,6 @@ end
 local record = redis.call('HMGET', KEYS[1], 's', 'su', 'lim')
 local limits = limits_of(record[3], ARGV[at + 3])
 rescore(prefix .. 'ready', prefix, w, record[1], record[2], pace_of(prefix .. 'pace:' .. w), limits, tonumber(ARGV[at + 2]))
+if full then return 'FULL' end
 redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', ARGV[at + 1])
 return 'OK'

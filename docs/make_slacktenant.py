@@ -1,6 +1,6 @@
-"""Writes the reference of fields into docs/slacktenant.md, from the definition of SlackTenant.
+"""Writes the reference of fields and reasons into docs/slacktenant.md, from the code of the operator.
 
-`make docs` runs it; tests/unit/test_docs.py fails when what is written differs from what the definition says.
+`make docs` runs it; tests/unit/test_docs.py fails when what is written differs from what the code says.
 """
 
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from slacktenant_operator import crd, model, rules
+from slacktenant_operator.reasons import SENTENCES, Reason
 
 PAGE: Final = Path(__file__).parent / "slacktenant.md"
 
@@ -83,11 +84,22 @@ def _rules(field: Schema) -> list[dict[str, str]]:
     return found
 
 
+def reasons() -> str:
+    """A table of every reason; what a message names is in italics."""
+    return "\n".join(["| reason | message |", "|---|---|", *(f"| `{each}` | {_message(each)} |" for each in Reason)])
+
+
+def _message(reason: Reason) -> str:
+    plain = SENTENCES[reason].replace("*", "").replace("|", r"\|")
+    return re.sub(r"{(\w+)}", r"*\1*", plain)
+
+
 def page(text: str) -> str:
     """The page with its generated parts as they are now. Raises ValueError where the place of one is missing."""
     parts = {
         "fields of spec": fields(model.TenantSpec, "spec"),
         "fields of status": fields(model.TenantStatus, "status"),
+        "reasons": reasons(),
     }
     for name, part in parts.items():
         begin, end = f"<!-- {name}, made by docs/make_slacktenant.py -->", f"<!-- end of {name} -->"

@@ -1,6 +1,6 @@
 """Why a condition stands as it does: every reason with the sentence that says what it means and what to do.
 
-`docs/conditions.md` is made of this. Sentences name workspaces, Secrets and keys of Secrets, never what a Secret holds.
+`docs/slacktenant.md` has them all. Sentences name workspaces, Secrets and keys of Secrets, never what a Secret holds.
 """
 
 from collections.abc import Mapping

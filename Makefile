@@ -83,7 +83,7 @@ control-plane: $(READY) ## Build kube-apiserver, etcd and what else the tests ne
 	@$(BIN)/python -m control_plane build
 
 clean: ## Remove the environment, caches, built pages and the data of `make run` and `make cluster`
-	@test ! -e .rotavatar/cluster/running.json || $(BIN)/python -m control_plane stop
+	-@test ! -e .rotavatar/cluster/running.json || $(BIN)/python -m control_plane stop
 	rm -rf .venv .cache .rotavatar .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* site dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -59,14 +59,17 @@ class Use(msgspec.Struct, frozen=True, order=True):
 
 
 def events(log: Path, *, offset: int = 0) -> Iterator[Event]:
-    """The events of an audit log from byte `offset` on, oldest first; a line that is being written is left out."""
+    """The events of an audit log from byte `offset` on, oldest first.
+
+    Left out are a line that is being written, and the one that an API server was writing when it was killed.
+    """
     if not log.exists():
         return
     with log.open("rb") as file:
         file.seek(offset)
         for line in file:
-            if line.endswith(b"\n"):
-                yield msgspec.json.decode(line, type=Event)
+            if (event := _event(line)) is not None:
+                yield event
 
 
 def username(namespace: str, account: str) -> str:
@@ -84,6 +87,15 @@ def refusals(seen: Iterable[Event], user: str) -> set[Use]:
     return {
         _use(event) for event in seen if event.user.username == user and event.object_ref.resource and not _let(event)
     }
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return msgspec.json.decode(line, type=Event)
+    except msgspec.ValidationError:
+        raise  # whole, and not what we know: Kubernetes has changed
+    except msgspec.DecodeError:
+        return None
 
 
 def _let(event: Event) -> bool:

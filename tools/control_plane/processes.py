@@ -26,27 +26,35 @@ class Group:
     """The process group of one control plane."""
 
     def __init__(self) -> None:
-        """Start its leader."""
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
+        """Nothing runs before `start`."""
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self, command: list[str], log: Path) -> "subprocess.Popen[bytes]":
         """Start a process of the group; what it says is appended to `log`."""
         with log.open("ab") as file:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, process_group=self._guard.pid
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, process_group=self._leader()
             )
 
     def end(self) -> None:
         """Kill whatever still runs of the group."""
+        if self._guard is None:
+            return
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         self._guard.wait()
+        self._guard = None
+
+    def _leader(self) -> int:
+        if self._guard is None:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        return self._guard.pid
 
 
 class Process:

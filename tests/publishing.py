@@ -11,7 +11,7 @@ from aiohttp import web
 
 from publisher.service import serve
 from rotavatar import keys
-from rotavatar.clock import CLOCK_KEY, RedisClock
+from rotavatar.clock import CLOCK_KEY, PACE_FIELDS, RedisClock
 from rotavatar.configuration import Secret
 from rotavatar.credentials import Credential, seal_credential
 from rotavatar.keyring import KeyRing, generate_key
@@ -59,6 +59,14 @@ class Stage:
             life.stop("the test ends")
         await asyncio.gather(*(task for _, task in self.lives))
         self.lives.clear()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Every clock jumps ahead by so many seconds of work, which leases and timeouts are measured in."""
+        speed = self.clock.span(1.0)
+        pace = (self.clock.wall(), self.clock.now() + seconds * speed, speed, speed)
+        fields = [str(part) for pair in zip(PACE_FIELDS, pace, strict=True) for part in pair]
+        await self.redis.execute(0, "HSET", CLOCK_KEY, *fields)
+        await self.clock.synchronise()
 
     async def install(self, person: Person, *, team: str = TEAM, **record: Any) -> Person:
         """The app in `team` as `person` installed it; `person` is a visitor still."""

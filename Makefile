@@ -21,12 +21,12 @@ cluster-stop: $(READY) ## End it; its data stays
 	@$(BIN)/python -m control_plane stop
 
 ##@ Check it
-.PHONY: test test-quick test-unit test-integration test-browser test-cluster coverage lint format mutations
-test: lint system control-plane ## Everything: lint, all tests, coverage by branch with its floor
+.PHONY: test test-quick test-unit test-integration test-browser test-chart test-cluster coverage lint format mutations
+test: lint system control-plane helm ## Everything: lint, all tests, coverage by branch with its floor
 	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term
 
 test-quick: $(READY) ## The tests that take seconds and need nothing of the system
-	$(PYTEST) -m "not slow and not browser and not redis7 and not cluster"
+	$(PYTEST) -m "not slow and not browser and not redis7 and not cluster and not helm"
 
 test-unit: $(READY) ## Pure functions only
 	$(PYTEST) tests/unit
@@ -37,10 +37,13 @@ test-integration: $(READY) system ## Against real Redis, Valkey and processes
 test-browser: $(READY) system ## In the system's Chromium
 	$(PYTEST) tests/browser
 
+test-chart: $(READY) helm ## The chart, the manifests and the images
+	$(PYTEST) tests/chart
+
 test-cluster: $(READY) control-plane ## Against a real Kubernetes API server
 	$(PYTEST) tests/cluster
 
-coverage: $(READY) system control-plane ## Like test, with a page per file in .cache/coverage/
+coverage: $(READY) system control-plane helm ## Like test, with a page per file in .cache/coverage/
 	$(PYTEST) --cov --cov-report=term --cov-report=html:.cache/coverage
 
 lint: $(READY) ## Format, lint, types, layers
@@ -69,11 +72,12 @@ docs: $(READY) ## Build the documentation into site/, every warning an error
 	@$(BIN)/python docs/make_slacktenant.py
 	@$(BIN)/python docs/draw_sequences.py
 	$(BIN)/python -m rotavatar_cli.documentation > docs/cli.md
+	$(BIN)/python charts/make_reference.py
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site
 	@echo "open site/index.html"
 
 ##@ Care for it
-.PHONY: install requirements clean system control-plane
+.PHONY: install requirements clean system control-plane helm
 install: $(READY) ## Make or renew the environment .venv
 
 requirements: $(READY) ## Compile requirements/ from pyproject.toml (UPGRADE=1 takes the newest)
@@ -81,6 +85,9 @@ requirements: $(READY) ## Compile requirements/ from pyproject.toml (UPGRADE=1 t
 
 control-plane: $(READY) ## Build kube-apiserver, etcd and what else the tests need, once for this person (ten minutes)
 	@$(BIN)/python -m control_plane build
+
+helm: $(READY) ## Build Helm 4 and Helm 3, once for this person (four minutes)
+	@$(BIN)/python -m control_plane build helm helm3
 
 clean: ## Remove the environment, caches, built pages and the data of `make run` and `make cluster`
 	-@test ! -e .rotavatar/cluster/running.json || $(BIN)/python -m control_plane stop

@@ -1,7 +1,8 @@
 """What every test may use: real servers, and a guard that keeps tests on this machine and out of the environment."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.servers import Cluster, Server, ToolMissingError, redis_binary, start
 
 FOREIGN_SETTINGS = ("ROTAVATAR_", "SLACK_")
 CLUSTER_TESTS = "tests/cluster"
+CHART_TESTS = "tests/chart"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -53,26 +55,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in tests/cluster needs the control plane, and says so by its mark."""
+    """Everything in tests/cluster needs the control plane, and in tests/chart Helm, and says so by its mark."""
     for item in items:
-        if item.nodeid.startswith(f"{CLUSTER_TESTS}/"):
-            item.add_marker(pytest.mark.cluster)
+        for folder, mark in ((CLUSTER_TESTS, pytest.mark.cluster), (CHART_TESTS, pytest.mark.helm)):
+            if item.nodeid.startswith(f"{folder}/"):
+                item.add_marker(mark)
 
 
-def _control_plane_programs() -> None:
-    """Raises ToolMissingError where one was not built."""
+def _built(programs: Iterable[str], *, target: str) -> None:
+    """Raises ToolMissingError where one was not built by `make target`."""
     try:
-        for program in CONTROL_PLANE:
+        for program in programs:
             find(program)
     except ToolMissing as missing:
-        raise ToolMissingError(str(missing).removesuffix(".")) from missing
+        raise ToolMissingError(
+            str(missing).removesuffix(".").replace("make control-plane", f"make {target}")
+        ) from missing
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say in one sentence what is missing before the first test runs; nothing is skipped in silence."""
     if hasattr(session.config, "workerinput"):
         return  # pytest-xdist: a worker that gives up looks like a crash; there the fixtures raise the same sentence
-    tools = {"redis7": redis_binary, "browser": chromium_binary, "cluster": _control_plane_programs}
+    tools: dict[str, Callable[[], object]] = {
+        "redis7": redis_binary,
+        "browser": chromium_binary,
+        "cluster": partial(_built, CONTROL_PLANE, target="control-plane"),
+        "helm": partial(_built, ("helm", "helm3"), target="helm"),
+    }
     for mark, look in tools.items():
         if any(item.get_closest_marker(mark) for item in session.items):
             try:

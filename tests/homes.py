@@ -126,6 +126,8 @@ STATES: Final[Mapping[str, tuple[Snapshot, Queue]]] = {
     "forbidden_to_the_network": (_seen(_with(idle=Idle.FORBIDDEN, problem="network")), Queue()),
     "suspended": (_seen(suspended=Suspension.OPERATOR, due=DUE), Queue()),
     "suspended_visitor": (_seen(None, suspended=Suspension.OPERATOR), Queue()),
+    "full": (_seen(None, policy=Policy(max_members=1)), Queue()),
+    "full_for_who_left": (_seen(_with(idle=Idle.LEFT, credential=b"", left_at=NOW * 1000)), Queue()),
     "approval": (_seen(_with(JOINED), suspended=Suspension.APPROVAL), Queue()),
     "migrating": (_seen(status=Status.MIGRATING, due=DUE), Queue()),
     "leaving": (_seen(_with(wish=Wish.LEAVE), due=NOW * 1000.0), Queue()),
@@ -161,6 +163,6 @@ def library(folder: Path) -> Library:
 def state_of(name: str, shelf: Library) -> HomeState:
     """What the tab of the state `name` has to show."""
     seen, queue = STATES[name]
-    state = home_state(seen, queue, now_ms=NOW * 1000, library=shelf, place=PLACE)
+    state = home_state(seen, queue, now_ms=NOW * 1000, library=shelf, place=PLACE, full=name.startswith("full"))
     assert state is not None
     return state

@@ -207,8 +207,8 @@ class TenantPolicy(Part, frozen=True, kw_only=True):
     max_members: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | None,
         Meta(
-            description="How many members there may be; who left keeps the place as long as their choices are kept. "
-            "Lowering it sends nobody away: only who comes new is told that no place is left. Left out: any number."
+            description="How many members there may be; who leaves gives up the place. Lowering it sends nobody away: "
+            "only who comes new, or comes back, is told that no place is left. Left out: any number."
         ),
     ] = None
     limits: Annotated[

@@ -25,8 +25,10 @@ from rotavatar.apps import AppCredentials
 from rotavatar.clock import Clock
 from rotavatar.errors import SlackBusy, SlackError, Unavailable
 from rotavatar.keys import Workspace
+from rotavatar.settings import InstallPolicy
 from rotavatar.slack import OAuthGrant, SlackClient, home_tab_link
 from rotavatar.store import ConsentStore, WorkspaceStore
+from rotavatar.store.workspaces import Installed
 from rotavatar.vault import Vault
 
 log = structlog.get_logger()
@@ -37,13 +39,18 @@ MAX_EXCHANGES: Final = 64
 SEE_OTHER: Final = 303
 
 
+REFUSALS: Final = {Installed.UNDECLARED: "undeclared", Installed.FULL: "full"}
+"""Why somebody whom Slack let through is not let in, as a key of results.RESULTS."""
+
+
 class Failed(Exception):
     """A consent that ended on one of the pages of `results`."""
 
-    def __init__(self, word: str) -> None:
-        """`word` is a key of results.RESULTS."""
+    def __init__(self, word: str, *, workspace: str = "") -> None:
+        """`word` is a key of results.RESULTS; the page names `workspace` where that helps."""
         super().__init__(word)
         self.word = word
+        self.workspace = workspace
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -73,9 +80,13 @@ class OAuth:
         workspaces: WorkspaceStore,
         consents: ConsentStore,
         clock: Clock,
+        rule: InstallPolicy = "open",
         random: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        """Browsers reach us at `public_url`; `app` finds the credentials of a Slack app by its id."""
+        """Browsers reach us at `public_url`; `app` finds the credentials of a Slack app by its id.
+
+        `rule` says which workspaces may add the app by themselves.
+        """
         self._public_url = public_url
         self._secure = public_url.startswith("https://")
         self._cookie = "__Host-rotavatar" if self._secure else "rotavatar"
@@ -86,6 +97,7 @@ class OAuth:
         self._workspaces = workspaces
         self._consents = consents
         self._clock = clock
+        self._rule = rule
         self._random = random
         self._exchanges = 0
 
@@ -129,7 +141,7 @@ class OAuth:
         except Failed as failure:
             INSTALLATIONS.labels(failure.word).inc()
             start = site.install() if failure.word == "not_installed" else again
-            return results.failed(failure.word, again=start)
+            return results.failed(failure.word, again=start, workspace=failure.workspace)
         return page
 
     def _consent(self, request: Request, site: Site) -> Consent:
@@ -190,20 +202,19 @@ class OAuth:
         workspace = await self._home(grant)
         trace = new_trace()
         stored = installation(grant, workspace=workspace, app_id=site.app.app_id, vault=self._vault, trace=trace)
-        known = await self._workspaces.read(workspace)
-        taken = await self._workspaces.install(
+        outcome = await self._workspaces.install(
             stored.workspace,
             stored.user,
             record=stored.record,
             member=stored.member,
             joined=stored.joined,
             publish=stored.publish,
-            max_members=known.policy.max_members if known else 0,
+            rule=self._rule,
         )
-        if not taken:
-            log.info("workspace is full", workspace=workspace, user=stored.user, trace=trace)
-            await self._give_back(grant)
-            raise Failed("full")
+        if outcome in REFUSALS:
+            log.info("not let in", workspace=workspace, user=stored.user, reason=REFUSALS[outcome], trace=trace)
+            await self._give_back(grant, bot=outcome is Installed.UNDECLARED)
+            raise Failed(REFUSALS[outcome], workspace=workspace)
         log.info(
             "connected" if grant.bot is None else "installed",
             workspace=workspace,
@@ -212,7 +223,7 @@ class OAuth:
             org=grant.is_enterprise_install,
             trace=trace,
         )
-        return self._done(site, grant, stored)
+        return self._done(site, grant, stored, waiting=outcome is Installed.WAITING)
 
     async def _home(self, grant: OAuthGrant) -> Workspace:
         """The workspace to store a grant in: for a user alone one that has the app, else its organisation's."""
@@ -232,19 +243,23 @@ class OAuth:
         await self._give_back(grant)
         raise Failed("not_installed")
 
-    async def _give_back(self, grant: OAuthGrant) -> None:
-        """Destroy a token that nobody would look after."""
-        if grant.user is None:
-            return
-        try:
-            await self._slack.auth_revoke(grant.user.access_token)
-        except SlackError as error:
-            log.warning("token not given back", user=grant.user_id, error=error.code)
+    async def _give_back(self, grant: OAuthGrant, *, bot: bool = False) -> None:
+        """Destroy the person's token, and with `bot` the workspace's, which nobody would look after."""
+        for token in (grant.user, grant.bot if bot else None):
+            if token is None:
+                continue
+            try:
+                await self._slack.auth_revoke(token.access_token)
+            except SlackError as error:
+                log.warning("token not given back", user=grant.user_id, error=error.code)
 
-    def _done(self, site: Site, grant: OAuthGrant, stored: Installation) -> Response:
+    def _done(self, site: Site, grant: OAuthGrant, stored: Installation, *, waiting: bool) -> Response:
         slack, app_id = self._slack.addresses, site.app.app_id
         team = grant.team_id or stored.workspace
         web = slack.app_redirect(app_id=app_id, team_id=team)
+        if waiting:
+            INSTALLATIONS.labels("waiting").inc()
+            return results.waiting(workspace=grant.team_name or grant.enterprise_name or "", web=web)
         if missing_scopes(grant):
             INSTALLATIONS.labels("incomplete").inc()
             return results.incomplete(workspace=grant.team_name or "", again=site.install(team), web=web)

@@ -85,6 +85,17 @@ RESULTS: Final[Mapping[str, Result]] = {
             "Add Rotavatar to the workspace; you are connected in the same step.",
         ),
     ),
+    "undeclared": Result(
+        status=403,
+        title="Rotavatar is not open to this workspace yet",
+        words=(
+            (
+                "Whoever runs this Rotavatar decides which workspaces may use it, and yours is not among them so far. "
+                "Nothing was stored, and the permission that you gave was given back."
+            ),
+            "If you know them, ask them to add the workspace {workspace}. Then start again.",
+        ),
+    ),
     "full": Result(
         status=409,
         title="No place is left in this workspace",
@@ -93,7 +104,7 @@ RESULTS: Final[Mapping[str, Result]] = {
                 "As many people take part as whoever runs Rotavatar allows here. Your permission is of no use then, so "
                 "it was given back, and your photo stays as it is."
             ),
-            "Ask whoever looks after Slack in your organisation for another place, then start again.",
+            "When somebody leaves there is a place again. You can also ask whoever looks after Slack for another one.",
         ),
     ),
     "slack_away": Result(
@@ -155,12 +166,13 @@ CODES: Final[Mapping[str, str]] = {
 """What Slack's words mean for a person (https://docs.slack.dev/reference/methods/oauth.v2.access)."""
 
 
-def failed(word: str, *, again: str) -> HTMLResponse:
-    """The page for a failure; `again` is where one starts over."""
+def failed(word: str, *, again: str, workspace: str = "") -> HTMLResponse:
+    """The page for a failure; `again` is where one starts over, `workspace` an id for pages that name one."""
     result = RESULTS[word]
+    words = tuple(text.replace("{workspace}", workspace) for text in result.words)
     links = button(Link("Start again", again)) if result.again else quiet_link(Link("What is Rotavatar?", "/"))
     response = html_response(
-        title=f"{result.title} · Rotavatar", body=card(result.title, result.words, links), status=result.status
+        title=f"{result.title} · Rotavatar", body=card(result.title, words, links), status=result.status
     )
     if result.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["retry-after"] = "60"
@@ -185,6 +197,17 @@ def incomplete(*, workspace: str, again: str, web: str) -> HTMLResponse:
         "That is fine if it is what you want. Otherwise allow it, and nothing else changes.",
     )
     links = button(Link("Allow photo changes", again)) + quiet_link(Link("Open Rotavatar in Slack", web))
+    return html_response(title="Almost there · Rotavatar", body=card("Almost there", words, links))
+
+
+def waiting(*, workspace: str, web: str) -> HTMLResponse:
+    """Installed, and somebody has to approve it first."""
+    place = f" in {workspace}" if workspace else ""
+    words = (
+        f"Rotavatar is installed{place} and waits for the approval of whoever runs it.",
+        "There is nothing more for you to do: no photo changes until then, and your Home tab tells how it stands.",
+    )
+    links = button(Link("Open Rotavatar in Slack", web))
     return html_response(title="Almost there · Rotavatar", body=card("Almost there", words, links))
 
 

@@ -113,6 +113,7 @@ def _application(
         workspaces=WorkspaceStore(redis),
         consents=ConsentStore(redis),
         clock=clock,
+        rule=settings.install.policy,
     )
     routes = SlackRoutes(
         {

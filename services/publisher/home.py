@@ -60,7 +60,7 @@ RESTING = frozenset({Mood.SUSPENDED, Mood.APPROVAL})
 SHOWING = RUNNING | {Mood.OUTSIDE}
 """Moods in which the present photo is shown: below the controls, or it pushes them off a laptop's screen."""
 
-PARTING = frozenset({Mood.LEAVING, Mood.LEFT})
+PARTING = frozenset({Mood.LEAVING, Mood.LEFT, Mood.FULL})
 """Moods in which nothing is asked for any more, so nothing has to be justified."""
 
 

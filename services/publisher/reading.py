@@ -3,11 +3,11 @@
 import asyncio
 from typing import NamedTuple
 
-from publisher.state import HomeState, Place, Queue, home_state
+from publisher.state import HomeState, Place, Queue, connects, home_state
 from rotavatar.catalogue import Library
 from rotavatar.clock import Clock
 from rotavatar.keys import User, Workspace
-from rotavatar.records import WorkspaceRecord
+from rotavatar.records import Snapshot, WorkspaceRecord
 from rotavatar.store import MemberStore, PublishStore
 
 
@@ -33,7 +33,7 @@ class TabReader:
         self._place = place
 
     async def read(self, workspace: Workspace, user: User) -> Reading | None:
-        """The present state in one round trip; None where there is no app that could show a tab."""
+        """The present state; None where there is no app that could show a tab."""
         now_ms = int(self._clock.now() * 1000)
         seen, view_hash, (overdue, ahead) = await asyncio.gather(
             self._members.snapshot(workspace, user),
@@ -43,5 +43,10 @@ class TabReader:
         if seen is None or not seen.record.credential:
             return None
         queue = Queue(overdue=overdue, ahead=ahead)
-        state = home_state(seen, queue, now_ms=now_ms, library=self._library, place=self._place)
+        full = await self._full(seen) if connects(seen) else False
+        state = home_state(seen, queue, now_ms=now_ms, library=self._library, place=self._place, full=full)
         return None if state is None else Reading(record=seen.record, state=state, view_hash=view_hash)
+
+    async def _full(self, seen: Snapshot) -> bool:
+        most = seen.record.policy.max_members
+        return most > 0 and await self._members.places(seen.workspace) >= most

@@ -55,6 +55,7 @@ HEADINGS: Final[Mapping[Mood, str]] = {
     Mood.SUSPENDED: "Taking a break in this workspace",
     Mood.APPROVAL: "Almost there",
     Mood.MIGRATING: "This workspace is moving",
+    Mood.FULL: "No place is left in this workspace",
     Mood.LEAVING: "Saying goodbye",
     Mood.LEFT: "Goodbye, and thank you",
 }
@@ -122,6 +123,10 @@ STORIES: Final[Mapping[Mood, str]] = {
     Mood.MIGRATING: (
         "Slack is moving this workspace into an Enterprise organisation. Photos change again when it is done; "
         "your choices are kept."
+    ),
+    Mood.FULL: (
+        "The people who run Rotavatar have set how many may use it in this workspace, and so many do. "
+        "When somebody leaves there is a place again: look at this tab then, or ask them for more."
     ),
     Mood.LEAVING: "{wish}",
     Mood.LEFT: (

@@ -39,6 +39,7 @@ class Mood(StrEnum):
     SUSPENDED = "suspended"
     APPROVAL = "approval"
     MIGRATING = "migrating"
+    FULL = "full"
     LEAVING = "leaving"
     LEFT = "left"
 
@@ -103,8 +104,13 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.public_url}/slack{own}/install?team={seen.workspace}"
 
 
-def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, place: Place) -> HomeState | None:
-    """What the tab shows at `now_ms`; None where the app is gone and no tab can be shown."""
+def home_state(
+    seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, place: Place, full: bool = False
+) -> HomeState | None:
+    """What the tab shows at `now_ms`; None where the app is gone and no tab can be shown.
+
+    `full` says that the workspace has as many members as it may: whoever is none cannot become one.
+    """
     if seen.record.status is Status.UNINSTALLED:
         return None
     catalogue, policy = library.current, seen.record.policy
@@ -112,7 +118,7 @@ def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, p
     pack = _pack_of(member, policy, catalogue)
     honest = _honest_ms(seen, queue, now_ms)
     return HomeState(
-        mood=_mood(seen, honest, now_ms),
+        mood=Mood.FULL if full and connects(seen) else _mood(seen, honest, now_ms),
         connect_url=place.connect_url(seen),
         about_url=place.public_url,
         version=member.version,
@@ -132,6 +138,11 @@ def home_state(seen: Snapshot, queue: Queue, *, now_ms: int, library: Library, p
         wears_own=member.picture in ("", OWN_PICTURE),
         can_undo=bool(member.previous),
     )
+
+
+def connects(seen: Snapshot) -> bool:
+    """Whether who looks at the tab would take a place by connecting: they have none, or gave up theirs."""
+    return not seen.record.suspended and (seen.member is None or seen.member.idle is Idle.LEFT)
 
 
 def _honest_ms(seen: Snapshot, queue: Queue, now_ms: int) -> float | None:

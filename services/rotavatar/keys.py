@@ -98,6 +98,11 @@ def members(workspace: Workspace) -> str:
     return _of(workspace, "members")
 
 
+def left(workspace: Workspace) -> str:
+    """Set of the members who left and are kept for a return: they take no place."""
+    return _of(workspace, "left")
+
+
 def member(workspace: Workspace, user: User) -> str:
     """Hash: the member record."""
     return f"{tag(partition_of(workspace))}m:{workspace}:{user}"

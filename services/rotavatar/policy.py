@@ -38,7 +38,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     lifelike: bool = False
     """Whether packs that look like real persons may be chosen."""
     max_members: int = 0
-    """How many members there may be, those who left and are kept included; 0 means any number."""
+    """How many members there may be, those who left aside; 0 means any number. Who is one already stays one."""
     limits: Limits = Limits()
 
     def allows_frequency(self, seconds: int) -> bool:

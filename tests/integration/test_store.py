@@ -64,29 +64,6 @@ async def test_an_installation_stores_both_credentials_and_queues_both_jobs(redi
     assert await redis.execute(P, "XLEN", keys.publish_jobs(P)) == 1
 
 
-async def test_nobody_new_is_stored_where_no_place_is_left(redis: Redis) -> None:
-    await install(redis, "U1", "U2")
-    full = {"record": None, "member": Member(credential=b"\x00tok", credential_at=6), "max_members": 2}
-    store, taken = WorkspaceStore(redis), {}
-    for user in (User("U2"), User("U3")):
-        jobs = await redis.execute(P, "XLEN", keys.schedule_jobs(P)) + await redis.execute(
-            P, "XLEN", keys.publish_jobs(P)
-        )
-        taken[user] = await store.install(
-            W, user, **full,  # type: ignore[arg-type]
-            joined=Joined(workspace=W, user=user, at=6, trace="t"),
-            publish=PublishAsked(workspace=W, user=user, at=6, trace="t"),
-        )  # fmt: skip
-        more = await redis.execute(P, "XLEN", keys.schedule_jobs(P)) + await redis.execute(
-            P, "XLEN", keys.publish_jobs(P)
-        )
-        assert more - jobs == 2 * taken[user]
-    assert taken == {"U2": True, "U3": False}
-    seen = await MemberStore(redis).snapshot(W, User("U3"))
-    assert seen is not None and seen.member is None
-    assert await MemberStore(redis).count(W) == 2
-
-
 async def test_a_commit_on_an_old_version_changes_nothing(redis: Redis) -> None:
     await install(redis, "U1")
     store = MemberStore(redis)

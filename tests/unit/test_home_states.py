@@ -45,6 +45,8 @@ MOODS = {
     "suspended": Mood.SUSPENDED,
     "suspended_visitor": Mood.SUSPENDED,
     "approval": Mood.APPROVAL,
+    "full": Mood.FULL,
+    "full_for_who_left": Mood.FULL,
     "migrating": Mood.MIGRATING,
     "leaving": Mood.LEAVING,
     "leaving_as_they_came": Mood.LEAVING,

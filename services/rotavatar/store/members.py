@@ -198,6 +198,15 @@ class MemberStore:
         """How many members the workspace has, those who left included."""
         return int(await self._redis.execute(keys.partition_of(workspace), "SCARD", keys.members(workspace)))
 
+    async def places(self, workspace: Workspace) -> int:
+        """How many members the workspace has, without those who left. Each number is of its own instant."""
+        partition = keys.partition_of(workspace)
+        members, left = await asyncio.gather(
+            self._redis.execute(partition, "SCARD", keys.members(workspace)),
+            self._redis.execute(partition, "SCARD", keys.left(workspace)),
+        )
+        return int(members) - int(left)
+
     async def page(self, workspace: Workspace, cursor: int = 0, *, count: int = 100) -> tuple[int, list[User]]:
         """Some members of the workspace and where to go on; 0 means that these were the last."""
         after, users = await self._redis.execute(

@@ -8,6 +8,7 @@ from rotavatar.keys import User, Workspace
 from rotavatar.messages import Joined, PublishAsked, encode
 from rotavatar.records import MEMBER_FIELDS, WORKSPACE_FIELDS, Member, WorkspaceRecord, changes, unpack
 from rotavatar.redis import Redis
+from rotavatar.settings import InstallPolicy
 from rotavatar.store.jobs import GROUP, Ack
 from rotavatar.store.members import DEFAULT_LIMITS, IN_FLIGHT, Outcome
 
@@ -36,6 +37,18 @@ class Chore(NamedTuple):
 
     kind: str
     workspace: Workspace
+
+
+class Installed(StrEnum):
+    """What became of an installation."""
+
+    OK = "OK"
+    WAITING = "WAITING"
+    """Stored; the workspace waits to be approved."""
+    UNDECLARED = "UNDECLARED"
+    """Only workspaces with a SlackTenant may install, and this one has none: nothing is stored."""
+    FULL = "FULL"
+    """The workspace has as many members as it may: nothing of the member is stored."""
 
 
 class WorkspaceStore:
@@ -99,12 +112,12 @@ class WorkspaceStore:
         member: Member | None,
         joined: Joined,
         publish: PublishAsked,
-        max_members: int = 0,
-    ) -> bool:
+        rule: InstallPolicy = "open",
+    ) -> Installed:
         """Store what an installation brought: only the fields that `record` and `member` set, and the jobs after it.
 
-        False where `max_members` (0: any number) leave no place for who is new: nothing of them is stored then. Whoever
-        left has their place until they are purged.
+        `rule` says which workspaces may install; the workspace's own policy how many members it may have. Both are
+        judged in the same step.
         """
         partition = keys.partition_of(workspace)
         args: list[str | bytes | int] = [keys.tag(partition), workspace, user]
@@ -114,9 +127,9 @@ class WorkspaceStore:
             args.append(2 * len(put))
             for pair in put.items():
                 args.extend(pair)
-        args += [encode(joined), encode(publish), IN_FLIGHT, DEFAULT_LIMITS, max_members]
+        args += [encode(joined), encode(publish), IN_FLIGHT, DEFAULT_LIMITS, rule]
         names = [keys.workspace(workspace), keys.member(workspace, user)]
-        return bool(await self._redis.run(partition, "install", names, args) == b"OK")
+        return Installed((await self._redis.run(partition, "install", names, args)).decode())
 
     async def page(self, partition: int, cursor: int = 0, *, count: int = 100) -> tuple[int, list[Workspace]]:
         """Some workspaces of a partition and where to go on; 0 means that these were the last."""

@@ -39,6 +39,7 @@ local due, flight, members = prefix .. 'due:' .. w, prefix .. 'flight:' .. w, pr
 if place == 'gone' then
   redis.call('DEL', key)
   redis.call('SREM', members, user)
+  redis.call('SREM', prefix .. 'left:' .. w, user)
 else
   if #put > 0 then redis.call('HSET', key, unpack(put)) end
   if #drop > 0 then redis.call('HDEL', key, unpack(drop)) end
@@ -53,6 +54,9 @@ elseif place == 'flight' then
 elseif place == 'idle' or place == 'gone' then
   redis.call('ZREM', due, user)
   redis.call('ZREM', flight, user)
+  local m = place == 'idle' and redis.call('HMGET', key, 'i', 'c') or {}
+  -- Their place is free for somebody else, unless they have come back and their job is still to be done.
+  if m[1] == 'left' and not m[2] then redis.call('SADD', prefix .. 'left:' .. w, user) end
 end
 if place ~= 'stay' then
   local limits = limits_of(record[4], default)

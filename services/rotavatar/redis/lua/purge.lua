@@ -10,13 +10,14 @@ for i = 4, #ARGV do
   local user = ARGV[i]
   redis.call('DEL', prefix .. 'm:' .. w .. ':' .. user)
   redis.call('SREM', prefix .. 'members:' .. w, user)
+  redis.call('SREM', prefix .. 'left:' .. w, user)
   for _, set in ipairs({ 'due:', 'flight:', 'want:', 'pubflight:', 'looking:' }) do redis.call('ZREM', prefix .. set .. w, user) end
 end
 local left = redis.call('SCARD', prefix .. 'members:' .. w)
 if left == 0 then
   -- Whom the operator governs it hears of; of others nothing stays.
   if redis.call('HEXISTS', KEYS[1], 't') == 1 then mark_changed(prefix, w) else redis.call('ZREM', prefix .. 'changed', w) end
-  for _, kind in ipairs({ 'ws:', 'members:', 'due:', 'flight:', 'pace:', 'worn:', 'want:', 'pubflight:', 'looking:' }) do
+  for _, kind in ipairs({ 'ws:', 'members:', 'left:', 'due:', 'flight:', 'pace:', 'worn:', 'want:', 'pubflight:', 'looking:' }) do
     redis.call('DEL', prefix .. kind .. w)
   end
   redis.call('SREM', prefix .. 'workspaces', w)

@@ -17,6 +17,7 @@ for i = 5, #ARGV do
     else
       redis.call('HDEL', key, 'w')
       if m[2] ~= 'left' then redis.call('HSET', key, 'i', m[3] == 'leave' and 'left' or reason) end
+      if m[2] == 'left' or m[3] == 'leave' then redis.call('SADD', prefix .. 'left:' .. w, ARGV[i]) end
       redis.call('ZREM', prefix .. 'due:' .. w, ARGV[i])
       redis.call('ZREM', prefix .. 'flight:' .. w, ARGV[i])
     end

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -59,6 +60,7 @@ class Life:
 
         When one of them raises, it is logged by its name, the others are cancelled and an ExceptionGroup is raised.
         """
+        _settle_in()
         async with asyncio.TaskGroup() as all_tasks:
             endless = [
                 all_tasks.create_task(_named(name, coroutine), name=name)
@@ -116,6 +118,16 @@ async def _end(life: Life, serving: asyncio.Future[None], *, grace: float) -> No
 
 def _nothing() -> None:
     """Nobody sends signals to a Life that a test made."""
+
+
+def _settle_in() -> None:
+    """Take what there is after the start out of every later garbage collection, as it stays as long as the process.
+
+    Some 68,000 objects, modules most of them: each full collection looked at all of them, 35 ms in which nobody was
+    answered (https://docs.python.org/3/library/gc.html#gc.freeze).
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _watch_signals(life: Life, serving: asyncio.Future[None]) -> None:

@@ -66,6 +66,22 @@ async def serve(life):
 """
 
 
+SETTLED = """
+import gc
+
+async def work(life):
+    print("few" if len(gc.get_objects()) < 10_000 else "many", "frozen" if gc.get_freeze_count() > 10_000 else "thawed")
+
+async def serve(life):
+    await life.supervise({"work": work(life)})
+"""
+
+
+def test_what_a_process_starts_with_is_in_no_later_garbage_collection(start):
+    out, _ = start(SETTLED).communicate(timeout=SECONDS)
+    assert "few frozen" in out.splitlines()
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_work_finish_and_then_ends_what_never_would(start, sent):
     process = start(GRACEFUL)

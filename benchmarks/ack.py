@@ -149,6 +149,11 @@ each wait for their answer; then a steady 300 a second, timed from when each was
 the answers of 200 whose job is not in Redis. Beside `python -m ingress_api` stand slack_bolt's AsyncApp on
 Starlette with its defaults, an authorization in memory and an XADD awaited in each listener by redis-py's default
 client (for events Bolt answers before its listener runs, that is its default), and a Starlette that says `ok` to
-the same requests without reading them; all on uvicorn with uvloop and httptools.""",
+the same requests without reading them; all on uvicorn with uvloop and httptools.
+The load of the steady rate sleeps between its requests. Until it did, it slept for half a millisecond at a time,
+which uvloop takes for none at all: it spun (7 voluntary switches in 4 s, a second of CPU for 1,200 requests) on the
+core that it shares with Redis where there are two, so an XADD of either side could wait for a time slice of several
+milliseconds. Also tried: a full garbage collection took 35 ms of ingress under full load, so what there is after the
+start is frozen now.""",
     measure=measure,
 )

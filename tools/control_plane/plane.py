@@ -124,8 +124,8 @@ class ControlPlane:
     def compact(self) -> int:
         """Make etcd forget its history, and return the revision from which on it is kept.
 
-        A watch from before gets 410 Gone from an API server that was started after this: a running one still has the
-        events in its cache.
+        Lists of an exact older version get 410 Gone. A watch from before gets it only where the API server's cache does
+        not reach back so far: restart the server, as its cache begins at its start.
         """
         return self.etcd.compact()
 

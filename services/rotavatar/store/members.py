@@ -165,7 +165,7 @@ class MemberStore:
         )
         rows = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
         return [
-            Claim(Workspace(w.decode()), User(u.decode()), int(fence or 0), float(due) if due else None)
+            Claim(Workspace(w.decode()), User(u.decode()), int(fence), float(due) if due else None)
             for w, u, fence, due in rows
         ]
 

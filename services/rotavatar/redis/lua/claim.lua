@@ -3,24 +3,26 @@
 -- KEYS[1] ready set
 -- ARGV    prefix, now (ms), members wanted, end of the leases (ms), in-flight cap, default limits, most per workspace
 -- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), workspace, member ...;
--- who was given up is there too, with '' for a fence: nothing is claimed for them.
+-- who was given up is there too, with 0 for a fence: nothing is claimed for them.
 -- Each command costs a microsecond or two, so nothing is read twice: this is what bounds rotations in Redis.
 -- include: rotation
 local ready, prefix, now, want, lease_end, cap, default, most =
   KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local claimed, given_up = {}, {}
+local member_at, ws_at, due_at = prefix .. 'm:', prefix .. 'ws:', prefix .. 'due:'
+local flight_at, pace_at = prefix .. 'flight:', prefix .. 'pace:'
+local claimed, given_up, scored, unready = {}, {}, {}, {}
 
 -- Leases of one member in a row whose worker died ('lo'). The first is taken over at once: processes are restarted. Then
 -- the member waits, and each for a time of their own, so that who kills their worker does not meet those again who were
 -- in its hands by chance. After the fifth they are given up for six hours.
 local WAIT, GIVEN_UP, REST = 60000, 5, 6 * 3600 * 1000
 
-local function member_key(w, user) return prefix .. 'm:' .. w .. ':' .. user end
+local function member_key(w, user) return member_at .. w .. ':' .. user end
 
 -- Counts the attempt and sets the fence.
-local function take(w, user, due, version, attempt)
-  local fence = string.format('%.0f', tonumber(version) + 1)
-  redis.call('HSET', member_key(w, user), 'v', fence, 'f', fence, 'a', tonumber(attempt or 0) + 1)
+local function take(w, user, key, due, version, attempt)
+  local fence = tonumber(version) + 1
+  call('HSET', key, 'v', fence, 'f', fence, 'a', tonumber(attempt or 0) + 1)
   local n = #claimed
   claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, fence, due
 end
@@ -34,27 +36,28 @@ local function wait_after(user, losses)
 end
 
 -- A lease that ran out and is not taken over: its member is due after `wait`.
-local function put_back(w, user, leaving, wait)
-  redis.call('HINCRBY', member_key(w, user), 'v', 1)
-  redis.call('ZADD', prefix .. 'due:' .. w, string.format('%.0f', now + wait - (leaving and LEAVING or 0)), user)
+local function put_back(w, user, key, leaving, wait)
+  call('HINCRBY', key, 'v', 1)
+  call('ZADD', due_at .. w, now + wait - (leaving and LEAVING or 0), user)
 end
 
 -- Leases that ran out are taken over first, each under a grant of its own; in a suspended workspace those who do not
 -- leave wait. Returns how many were lost, and how many of them are no longer in flight.
 local function take_over(w, flight, granted, suspended)
-  local landed, lost = 0, redis.call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
+  local landed, lost = 0, call('ZRANGE', flight, '-inf', now, 'BYSCORE', 'LIMIT', 0, granted)
   for _, user in ipairs(lost) do
-    local m = redis.call('HMGET', member_key(w, user), 'v', 'a', 'w', 'lo')
+    local key = member_key(w, user)
+    local m = call('HMGET', key, 'v', 'a', 'w', 'lo')
     local losses, leaving = tonumber(m[4] or 0) + 1, leaves(m[3])
     local wait = wait_after(user, losses)
-    if m[1] then redis.call('HSET', member_key(w, user), 'lo', losses) end
+    if m[1] then call('HSET', key, 'lo', losses) end
     if m[1] and wait == 0 and (leaving or not suspended) then
-      take(w, user, '', m[1], m[2])
-      redis.call('ZADD', flight, lease_end, user)
+      take(w, user, key, '', m[1], m[2])
+      call('ZADD', flight, lease_end, user)
     else
-      if m[1] then put_back(w, user, leaving, wait) end
-      if m[1] and losses >= GIVEN_UP then table.insert(given_up, { w, user, '', '' }) end
-      redis.call('ZREM', flight, user)
+      if m[1] then put_back(w, user, key, leaving, wait) end
+      if m[1] and losses >= GIVEN_UP then table.insert(given_up, { w, user, 0, '' }) end
+      call('ZREM', flight, user)
       landed = landed + 1
     end
   end
@@ -64,29 +67,34 @@ end
 -- Up to `free` members that are due. Returns how many came into flight, and when the next one is due.
 local function take_due(w, due, flight, free, suspended)
   local users, leases = {}, {}
-  local queue, later = queue_of(due, free + 1, now, suspended)
+  local queue, later, first = queue_of(due, free + 1, now, suspended)
   for i = 1, #queue, 2 do
     local user = queue[i]
     if #users == free or tonumber(queue[i + 1]) > now then break end
     users[#users + 1] = user
-    local m = redis.call('HMGET', member_key(w, user), 'v', 'a')
+    local key = member_key(w, user)
+    local m = call('HMGET', key, 'v', 'a')
     if m[1] then
-      take(w, user, queue[i + 1], m[1], m[2])
+      take(w, user, key, queue[i + 1], m[1], m[2])
       leases[#leases + 1], leases[#leases + 2] = lease_end, user
     end
   end
-  if #users > 0 then redis.call('ZREM', due, unpack(users)) end
-  if #leases > 0 then redis.call('ZADD', flight, unpack(leases)) end
+  if #users > 0 and first then
+    call('ZREMRANGEBYRANK', due, 0, #users - 1) -- touches no member but these: by name, the set is searched
+  elseif #users > 0 then
+    call('ZREM', due, unpack(users))
+  end
+  if #leases > 0 then call('ZADD', flight, unpack(leases)) end
   return #leases / 2, earlier(tonumber(queue[2 * #users + 2]), later)
 end
 
 local function claim(w, suspended, limits, room)
-  local due, flight, pace_key = prefix .. 'due:' .. w, prefix .. 'flight:' .. w, prefix .. 'pace:' .. w
+  local due, flight, pace_key = due_at .. w, flight_at .. w, pace_at .. w
   local pace, before = pace_of(pace_key), #claimed
   local granted = math.min(room, most,
     grants(now, pace.photo, pace.photo_hold, limits.photo[1], limits.photo[2]),
     grants(now, pace.profile, pace.profile_hold, limits.profile[1], limits.profile[2]))
-  local busy, lost, landed = redis.call('ZCARD', flight), 0, 0
+  local busy, lost, landed = call('ZCARD', flight), 0, 0
   if busy > 0 and granted > 0 then lost, landed = take_over(w, flight, granted, suspended) end
   local in_flight = busy - landed
   local free = math.max(0, math.min(granted - lost, cap - in_flight))
@@ -95,24 +103,31 @@ local function claim(w, suspended, limits, room)
   if n > 0 then
     pace.photo = math.max(pace.photo, now) + n * limits.photo[1]
     pace.profile = math.max(pace.profile, now) + n * limits.profile[1]
-    redis.call('HSET', pace_key, 'photo', string.format('%.0f', pace.photo), 'profile', string.format('%.0f', pace.profile))
+    call('HSET', pace_key, 'photo', pace.photo, 'profile', pace.profile)
   end
   local lease = started > 0 and tonumber(lease_end) or nil
-  if busy > 0 then lease = tonumber(redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2]) end
+  if busy > 0 then lease = tonumber(call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2]) end
   if in_flight + started >= cap then head = nil end
-  score(ready, w, head, lease, photo_slot(pace, limits))
+  local time = readiness(head, lease, photo_slot(pace, limits))
+  if time then
+    scored[#scored + 1], scored[#scored + 2] = time, w
+  else
+    unready[#unready + 1] = w
+  end
 end
 
-for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
+for _, w in ipairs(call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
   local room = want - #claimed / 4
   if room <= 0 then break end
-  local record = redis.call('HMGET', prefix .. 'ws:' .. w, 's', 'su', 'lim')
+  local record = call('HMGET', ws_at .. w, 's', 'su', 'lim')
   if record[1] then
-    score(ready, w)
+    unready[#unready + 1] = w
   else
     claim(w, record[2], limits_of(record[3], default), room)
   end
 end
+if #scored > 0 then call('ZADD', ready, unpack(scored)) end
+if #unready > 0 then call('ZREM', ready, unpack(unready)) end
 for _, row in ipairs(given_up) do
   for _, value in ipairs(row) do claimed[#claimed + 1] = value end
 end

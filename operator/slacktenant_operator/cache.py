@@ -49,6 +49,7 @@ class Cache:
         self._tenants: dict[Named, SlackTenant] = {}
         self._by_workspace: dict[Workspace, set[Named]] = {}
         self._by_secret: dict[Named, set[Workspace]] = {}
+        self._by_app: dict[str, set[Named]] = {}
         self._ended: dict[Workspace, dict[str, SlackTenant]] = {}
 
     def __len__(self) -> int:
@@ -81,6 +82,10 @@ class Cache:
         """The workspaces whose tenants refer to a Secret."""
         return self._by_secret.get(secret, set())
 
+    def with_app(self, app_id: str) -> list[SlackTenant]:
+        """The tenants that declare a Slack app of their own, the oldest first."""
+        return sorted((self._tenants[at] for at in self._by_app.get(app_id, ())), key=age)
+
     def put(self, tenant: SlackTenant) -> set[Workspace]:
         """A tenant is there, as it is here; nothing is to be done where that is known or older than what is known."""
         at = named(tenant)
@@ -101,7 +106,9 @@ class Cache:
         self._by_workspace.setdefault(workspace, set()).add(at)
         for secret in secrets_of(tenant):
             self._by_secret.setdefault(secret, set()).add(workspace)
-        return {workspace} if before is None else {workspace, Workspace(before.spec.workspace)}
+        if tenant.spec.app:
+            self._by_app.setdefault(tenant.spec.app.app_id, set()).add(at)
+        return {workspace, *self._beside(tenant), *([] if before is None else [Workspace(before.spec.workspace)])}
 
     def remove(self, at: Named, uid: str) -> set[Workspace]:
         """The tenant of that name and uid is gone."""
@@ -110,7 +117,16 @@ class Cache:
             return set()
         self._forget(at, before)
         self._end(before)
-        return {Workspace(before.spec.workspace)}
+        return {Workspace(before.spec.workspace), *self._beside(before)}
+
+    def _beside(self, tenant: SlackTenant) -> set[Workspace]:
+        """Whom it concerns too: who shares the Slack app, where the tenant that speaks for it changed."""
+        if tenant.spec.app is None:
+            return set()
+        sharing = self.with_app(tenant.spec.app.app_id)
+        if sharing and age(sharing[0]) < age(tenant):
+            return set()
+        return {Workspace(other.spec.workspace) for other in sharing}
 
     def _end(self, tenant: SlackTenant) -> None:
         self._ended.setdefault(Workspace(tenant.spec.workspace), {})[governs(tenant)] = tenant
@@ -122,6 +138,8 @@ class Cache:
         self._by_workspace[workspace].discard(at)
         if not self._by_workspace[workspace]:
             del self._by_workspace[workspace]
+        if tenant.spec.app:
+            self._by_app[tenant.spec.app.app_id].discard(at)
         still = {secret for other in self.of(workspace) for secret in secrets_of(other)}
         for secret in secrets_of(tenant) - still:
             self._by_secret[secret].discard(workspace)

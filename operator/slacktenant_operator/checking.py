@@ -66,10 +66,14 @@ class Checking:
             return Verdict(fails(Kind.CREDENTIALS, Reason.ROTATING_TOKEN))
         if not text.startswith(LASTING):
             return Verdict(fails(Kind.CREDENTIALS, Reason.NOT_A_BOT_TOKEN))
+        return await self.confirm(workspace, token, app=app)
+
+    async def confirm(self, workspace: Workspace, token: Secret, *, app: str) -> Verdict:
+        """The same of any token: one that came by OAuth may expire."""
         async with self._room:
             await self._slot()
             try:
-                identity = await self._slack.auth_test(text)
+                identity = await self._slack.auth_test(token.reveal())
             except SlackError as error:
                 return refused(error)
         return judged(identity, workspace=workspace, app=app)

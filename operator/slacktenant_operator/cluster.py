@@ -51,9 +51,9 @@ class Named(NamedTuple):
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What identifies an object and its present content."""
+    """What identifies an object and its present content. A bookmark of a watch has a version only."""
 
-    name: str
+    name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
@@ -109,12 +109,14 @@ class _Status(msgspec.Struct, frozen=True):
 class SecretContent:
     """A Secret as it was read. Lives as long as one reconcile."""
 
-    __slots__ = ("data", "identity", "labelled", "metadata")
+    __slots__ = ("data", "identity", "labelled", "metadata", "owner")
 
     def __init__(self, body: Body) -> None:
         self.metadata = msgspec.convert(body["metadata"], Metadata)
         self.identity = self.metadata.identity
         self.labelled = body["metadata"].get("labels", {}).get("rotavatar.dev/credential") == "true"
+        owners = [each for each in body["metadata"].get("ownerReferences", []) if each["kind"] == "SlackTenant"]
+        self.owner: str | None = owners[0]["uid"] if owners else None
         self.data: dict[str, bytes] = {key: base64.b64decode(value) for key, value in (body.get("data") or {}).items()}
 
     def __repr__(self) -> str:

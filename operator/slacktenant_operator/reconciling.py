@@ -25,11 +25,14 @@ from slacktenant_operator.changes import Changes
 from slacktenant_operator.cluster import Cluster, Named
 from slacktenant_operator.conditions import Finding
 from slacktenant_operator.decision import chore_of, governed, governing
-from slacktenant_operator.model import SlackTenant, read_tenant
+from slacktenant_operator.mirroring import Mirroring
+from slacktenant_operator.model import Rotations, SlackTenant, read_tenant
+from slacktenant_operator.own_apps import OwnApps
 from slacktenant_operator.periods import Periods
 from slacktenant_operator.reasons import Reason
 from slacktenant_operator.reporting import Reporting, rfc3339
 from slacktenant_operator.resolving import Resolved, Resolving
+from slacktenant_operator.saturation import Saturation
 
 log = structlog.get_logger()
 
@@ -56,6 +59,9 @@ class Reconciling:
         members: MemberStore,
         resolving: Resolving,
         reporting: Reporting,
+        apps: OwnApps,
+        mirroring: Mirroring,
+        saturation: Saturation,
         changes: Changes,
         periods: Periods,
         clock: Clock,
@@ -73,6 +79,9 @@ class Reconciling:
         self._members = members
         self._resolving = resolving
         self._reporting = reporting
+        self._apps = apps
+        self._mirroring = mirroring
+        self._saturation = saturation
         self._changes = changes
         self._periods = periods
         self._clock = clock
@@ -110,12 +119,16 @@ class Reconciling:
             raise
         holder = governing(tenants)
         leaving = [tenant for tenant in tenants if tenant.metadata.deletion_timestamp is not None]
+        changed = await self._forget_apps([*leaving, *self._cache.ended(workspace).values()])
         if holder is None:
-            changed = await self._release(workspace, leaving, record, tally)
+            changed |= await self._release(workspace, leaving, record, tally)
             seconds = None
+            if not leaving and record is not None and self._mirroring.is_birth(record):
+                await self._mirroring.bear(workspace, record)
+                raise _Stale
         else:
-            changed, seconds = await self._govern(workspace, holder, record, tally)
-            changed |= await self._refuse_others(workspace, holder, tenants)
+            governed_, seconds = await self._govern(workspace, holder, record, tally)
+            changed |= governed_ | await self._refuse_others(workspace, holder, tenants)
         for tenant in leaving:
             changed |= await self._finalize(tenant, wanted=False)
         for name in list(self._cache.ended(workspace)):
@@ -127,16 +140,25 @@ class Reconciling:
     ) -> tuple[bool, float]:
         full = self._periods.is_due(workspace, tenant.spec.resync_period)
         app = tenant.spec.app.app_id if tenant.spec.app else self._own_app
-        resolved = await self._resolving.resolve(workspace, tenant, record, app=app, full=full)
+        mirrors = self._mirroring.mirrors(tenant)
+        resolved = await self._resolved(workspace, tenant, record, app=app, full=full, mirrors=mirrors)
         changed = await self._finalize(tenant, wanted=ending.wants_finalizer(tenant, members=tally.members))
         tenant = self._cache.get(named(tenant)) or tenant
         policy, synced = stating.declared_policy(tenant)
+        if tenant.spec.app is not None and resolved.values:
+            settled = await self._apps.settle(tenant, tenant.spec.app, resolved.values)
+            changed, synced = changed | settled.changed, settled.conflict or synced
         after = governed(record, tenant, policy=policy, token=resolved.token, app=app, now_ms=self._now_ms())
         changed |= await self._commit(workspace, record, after)
-        changed |= await self._report(workspace, tenant, after, resolved, synced, app=app)
+        if mirrors:
+            changed |= await self._mirroring.mirror(workspace, tenant, after)
+            if await self._mirroring.end(tenant, after):
+                return True, self._periods.left(workspace)
+        rotations = await self._saturation.of(workspace, after.policy, tally, look=full)
+        changed |= await self._report(workspace, tenant, after, resolved, synced, rotations=rotations, app=app)
         if full:
             self._periods.looked(workspace, tenant.spec.resync_period)
-        return changed, self._next_look(workspace, resolved)
+        return changed, self._next_look(workspace, tenant, resolved)
 
     async def _report(
         self,
@@ -146,6 +168,7 @@ class Reconciling:
         resolved: Resolved,
         synced: Finding,
         *,
+        rotations: Rotations | None,
         app: str,
     ) -> bool:
         link = self._install_url(app)
@@ -154,7 +177,7 @@ class Reconciling:
             resolved.secrets,
             credentials,
             synced,
-            stating.saturated(None),
+            stating.saturated(rotations),
         ]
         missing = credentials.reason in (Reason.NOT_INSTALLED, Reason.UNINSTALLED)
         now = self._clock.wall()
@@ -162,13 +185,43 @@ class Reconciling:
             tenant,
             [stating.ready(tenant, aspects, record=record), *aspects],
             record=record,
+            rotations=rotations,
             install_url=link if missing else "",
             now=rfc3339(now),
         )
         return await self._reporting.report(tenant, status, now=now)
 
-    def _next_look(self, workspace: Workspace, resolved: Resolved) -> float:
+    async def _resolved(
+        self,
+        workspace: Workspace,
+        tenant: SlackTenant,
+        record: WorkspaceRecord | None,
+        *,
+        app: str,
+        full: bool,
+        mirrors: bool,
+    ) -> Resolved:
+        """What the tenant's references come to; those of an installation lead to what we wrote ourselves."""
+        if mirrors:
+            token = await self._mirroring.healed(workspace, tenant, app=app) if record is None else None
+            return Resolved(stating.mirrored(), None, token=token)
+        if tenant.spec.app is not None:
+            await self._apps.refresh()
+        known = tenant.spec.app is None or self._apps.in_step(tenant, tenant.spec.app)
+        return await self._resolving.resolve(workspace, tenant, record, app=app, full=full, app_known=known)
+
+    async def _forget_apps(self, leaving: list[SlackTenant]) -> bool:
+        """Slack apps go with the last tenant that declares them."""
+        changed = False
+        for tenant in leaving:
+            if tenant.spec.app is not None and not ending.keeps(tenant):
+                changed |= await self._apps.forget(tenant.spec.app.app_id)
+        return changed
+
+    def _next_look(self, workspace: Workspace, tenant: SlackTenant, resolved: Resolved) -> float:
         seconds = self._periods.left(workspace)
+        if tenant.spec.app is not None:
+            seconds = min(seconds, self._apps.seconds_left(tenant.spec.app) or seconds)
         if resolved.credentials is not None and resolved.credentials.reason is Reason.SLACK_UNAVAILABLE:
             seconds = min(seconds, resolved.retry_after or ASK_AGAIN_SECONDS)
         return seconds
@@ -194,6 +247,8 @@ class Reconciling:
         seen = {**ending.by_name(leaving), **self._cache.ended(workspace)}
         if record.tenant not in seen and not await self._is_gone(record.tenant):
             return False
+        if record.app and record.tenant not in seen and not tally.members:
+            await self._apps.forget(record.app)
         after = ending.after_end(record, seen, members=tally.members, now_ms=self._now_ms())
         log.info("tenant gone", workspace=workspace, tenant=record.tenant, kept=not after.status and bool(record.name))
         return await self._commit(workspace, record, after)

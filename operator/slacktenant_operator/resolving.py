@@ -50,10 +50,20 @@ class Resolving:
         self._vault = vault
 
     async def resolve(
-        self, workspace: Workspace, tenant: SlackTenant, record: WorkspaceRecord | None, *, app: str, full: bool
+        self,
+        workspace: Workspace,
+        tenant: SlackTenant,
+        record: WorkspaceRecord | None,
+        *,
+        app: str,
+        full: bool,
+        app_known: bool,
     ) -> Resolved:
-        """Follow the references of the tenant that holds; `full` reads and asks whatever seems to be in step."""
-        if not full and self._in_step(tenant, record):
+        """Follow the references of the tenant that holds; `full` reads and asks whatever seems to be in step.
+
+        `app_known` says that the tenant's own Slack app is stored as its Secrets have it, or that it has none.
+        """
+        if not full and app_known and self._in_step(tenant, record):
             return self._as_before(tenant)
         asked = references(tenant)
         contents = {secret: await self._cluster.secret(secret) for secret in {at.secret for at in asked}}
@@ -75,7 +85,7 @@ class Resolving:
     def _in_step(self, tenant: SlackTenant, record: WorkspaceRecord | None) -> bool:
         """Whether the token that is in use was read from the Secret as it is, and Slack knew it."""
         declared = tenant.spec.bot_token
-        if tenant.spec.app is not None or record is None:
+        if record is None:
             return False
         if declared is None:
             return True
@@ -84,11 +94,12 @@ class Resolving:
 
     @staticmethod
     def _as_before(tenant: SlackTenant) -> Resolved:
+        secrets = resolved(references(tenant), {}, frozenset())
         if tenant.spec.bot_token is None:
-            return Resolved(resolved([], {}, frozenset()), None)
+            return Resolved(secrets, None)
         before = find(tenant.status.conditions, Kind.CREDENTIALS)
         assert before is not None  # or it would not be in step
-        return Resolved(resolved(references(tenant), {}, frozenset()), kept(before))
+        return Resolved(secrets, kept(before))
 
     @staticmethod
     def _unread(tenant: SlackTenant) -> Finding:

@@ -9,16 +9,18 @@ import msgspec
 import structlog
 
 from rotavatar import telemetry
+from rotavatar.apps import AppRegistry, app_of_settings
 from rotavatar.clock import RedisClock
+from rotavatar.errors import ConfigurationError
 from rotavatar.health import serving_probes
 from rotavatar.keyring import KeyRing
 from rotavatar.keys import Workspace
 from rotavatar.process import Life
 from rotavatar.redis import Redis
-from rotavatar.settings import OperatorSettings
+from rotavatar.settings import OperatorSettings, TenantSettings
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
 from rotavatar.starting import redis_when_there
-from rotavatar.store import ChangeStore, MemberStore, WorkspaceStore
+from rotavatar.store import AppStore, ChangeStore, MemberStore, WorkspaceStore
 from rotavatar.vault import Vault
 from slacktenant_operator import handlers
 from slacktenant_operator.cache import Cache
@@ -26,11 +28,14 @@ from slacktenant_operator.changes import Changes
 from slacktenant_operator.checking import AT_ONCE, CONFIRM_SECONDS, Checking
 from slacktenant_operator.cluster import Cluster, Named
 from slacktenant_operator.comparing import Comparing
+from slacktenant_operator.mirroring import Mirroring, born_policy
 from slacktenant_operator.model import read_tenant
+from slacktenant_operator.own_apps import OwnApps
 from slacktenant_operator.periods import Periods
 from slacktenant_operator.reconciling import Reconciling
 from slacktenant_operator.reporting import Reporting
 from slacktenant_operator.resolving import Resolving
+from slacktenant_operator.saturation import Saturation
 from slacktenant_operator.secrets_informer import SecretsInformer
 from slacktenant_operator.work_queue import WorkQueue
 
@@ -78,6 +83,7 @@ async def serve(settings: OperatorSettings, life: Life) -> None:
     """Run until `life` ends. Raises ConfigurationError before anything is done where a setting is wrong."""
     telemetry.configure("operator", log_format=settings.process.log_format, level=settings.process.log_level)
     ring = KeyRing(settings.vault.keys)
+    _check(settings.tenants)
     async with await Cluster.connect() as cluster:
         redis = await redis_when_there(settings.redis.access, name="operator", life=life, process=settings.process)
         if redis is None or not await _definition_there(cluster, life, settings.tenants.watched):
@@ -93,6 +99,16 @@ async def serve(settings: OperatorSettings, life: Life) -> None:
         async with slack:
             await _Operator(settings, life, ring=ring, cluster=cluster, redis=redis, clock=clock, slack=slack).run()
         await redis.close()
+
+
+def _check(tenants: TenantSettings) -> None:
+    """Raise ConfigurationError where tenants would be made that nobody looks after, or with a policy that is none."""
+    born_policy(tenants.install_tenant_policy)
+    if tenants.install_namespace and tenants.watched and tenants.install_namespace not in tenants.watched:
+        raise ConfigurationError(
+            f"ROTAVATAR_INSTALL_NAMESPACE is {tenants.install_namespace}, which is none of "
+            "ROTAVATAR_WATCH_NAMESPACES: name it there too."
+        )
 
 
 async def _definition_there(cluster: Cluster, life: Life, watched: Sequence[str]) -> bool:
@@ -143,12 +159,34 @@ class _Operator:
             births=bool(settings.tenants.install_namespace),
             life=life,
         )
+        checking = Checking(slack)
+        store = AppStore(redis)
+        self._apps = AppRegistry(app_of_settings(settings.slack), source=store, vault=vault)
+        members = MemberStore(redis)
         self._reconciling = Reconciling(
             cluster=cluster,
             cache=self._cache,
             workspaces=workspaces,
-            members=MemberStore(redis),
-            resolving=Resolving(cluster=cluster, informer=self._informer, checking=Checking(slack), vault=vault),
+            members=members,
+            resolving=Resolving(cluster=cluster, informer=self._informer, checking=checking, vault=vault),
+            apps=OwnApps(
+                store=store,
+                registry=self._apps,
+                vault=vault,
+                cache=self._cache,
+                informer=self._informer,
+                clock=clock,
+            ),
+            mirroring=Mirroring(
+                cluster=cluster,
+                cache=self._cache,
+                informer=self._informer,
+                vault=vault,
+                checking=checking,
+                namespace=settings.tenants.install_namespace,
+                policy=born_policy(settings.tenants.install_tenant_policy),
+            ),
+            saturation=Saturation(members),
             reporting=Reporting(cluster=cluster, cache=self._cache, instance=socket.gethostname()),
             changes=self._changes,
             periods=Periods(),

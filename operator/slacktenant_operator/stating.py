@@ -78,6 +78,11 @@ def by_oauth(record: WorkspaceRecord | None, *, workspace: Workspace, link: str)
     return fails(Kind.CREDENTIALS, Reason.NOT_INSTALLED, workspace=workspace, link=link)
 
 
+def mirrored() -> Finding:
+    """SecretsResolved where the Secret is written from what Redis holds."""
+    return holds(Kind.SECRETS, Reason.RESOLVED)
+
+
 def saturated(rotations: Rotations | None) -> Finding:
     """Whether members ask for more than the limits let through."""
     if rotations is None:

@@ -7,7 +7,9 @@ import asyncio
 import base64
 import json
 import os
+import re
 import sys
+import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,17 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from control_plane import audit
 from control_plane.errors import ApiError
 from control_plane.plane import ControlPlane
+from rotavatar import keys
+from rotavatar.apps import AppCredentials, open_app
 from rotavatar.configuration import Secret
-from rotavatar.credentials import open_credential
+from rotavatar.credentials import Credential, open_credential, seal_credential
 from rotavatar.keyring import KeyRing, generate_key
-from rotavatar.keys import Workspace
-from rotavatar.records import WorkspaceRecord
+from rotavatar.keys import PARTITIONS, User, Workspace, partition_of
+from rotavatar.messages import Joined, PublishAsked
+from rotavatar.records import Member, Status, Suspension, WorkspaceRecord
 from rotavatar.redis import Redis
-from rotavatar.store import WorkspaceStore
+from rotavatar.store import AppStore, ChangeStore, Outcome, WorkspaceStore
 from rotavatar.vault import Owner, Vault
 from slack_simulator.app import Simulator
 from tests.dev import eventually
@@ -33,6 +39,7 @@ from tests.manifests import objects
 from tests.patience import SECONDS
 from tests.servers import Server, free_port
 
+WRITES = "hset|hdel|hincrby|set|del|unlink|zadd|zrem|zincrby|sadd|srem|xadd|incr|expire|pexpire"
 PUBLIC_URL = "https://rotavatar.example"
 Body = dict[str, Any]
 
@@ -266,7 +273,74 @@ class Operator:
 
         await self.until(used, "the token is in use", seconds=seconds)
 
+    async def install(self, team: str, user: str, *, suspended: Suspension = Suspension.NO) -> str:
+        """Somebody installs the app by OAuth, as ingress stores it; the bot token."""
+        token = self.workspace(team)
+        sealed = seal_credential(self.vault, Credential(access_token=Secret(token)), Owner("bot", Workspace(team)))
+        at = int(time.time() * 1000)
+        kept = Credential(access_token=Secret("xoxp-1"))
+        await WorkspaceStore(self.redis).install(
+            Workspace(team),
+            User(user),
+            record=WorkspaceRecord(
+                credential=sealed, credential_at=at, app=self.app_id, name="Team", bot_user="UBOT", suspended=suspended
+            ),
+            member=Member(credential=seal_credential(self.vault, kept, Owner("member", team, user)), credential_at=at),
+            joined=Joined(workspace=Workspace(team), user=User(user), at=at, trace="t"),
+            publish=PublishAsked(workspace=Workspace(team), user=User(user), at=at, trace="t"),
+        )
+        return token
+
+    async def uninstall(self, team: str) -> None:
+        """Slack says that the app was removed, as the rotator stores it."""
+        record = await self.record(team)
+        assert record is not None
+        gone = replace(record, status=Status.UNINSTALLED, status_at=1, credential=b"")
+        assert await WorkspaceStore(self.redis).commit(Workspace(team), record, gone) is Outcome.OK
+
+    async def next_second(self) -> None:
+        """Who is created from now on is younger: Kubernetes tells ages to the second."""
+        began = int(time.time())
+        while int(time.time()) == began:
+            await asyncio.sleep(0.05)
+
+    async def settled(self) -> None:
+        """Wait until the operator has nothing to do: no mark left in Redis, nothing queued, two looks in a row."""
+        quiet = 0
+
+        async def idle() -> bool:
+            nonlocal quiet
+            marks = [await ChangeStore(self.redis).page(partition) for partition in range(PARTITIONS)]
+            page = await self.metrics()
+            waiting = re.search(r"^rotavatar_operator_queue_depth (\S+)", page, re.MULTILINE)
+            quiet = quiet + 1 if not any(marks) and waiting and float(waiting[1]) == 0 else 0
+            await asyncio.sleep(0.3)
+            return quiet > 3  # longer than a look at the marks
+
+        await self.until(idle, "the operator has nothing to do")
+
+    async def chores(self, team: str) -> set[str]:
+        """The kinds of long work that wait for a workspace."""
+        partition = partition_of(Workspace(team))
+        names = await self.redis.execute(partition, "ZRANGE", keys.chores(partition), 0, -1)
+        return {name.decode().split(":")[0] for name in names if name.decode().endswith(f":{team}")}
+
+    async def app(self, app_id: str) -> AppCredentials | None:
+        """A further Slack app, as the services know it."""
+        sealed = (await AppStore(self.redis).read()).sealed.get(app_id)
+        return None if sealed is None else open_app(self.vault, app_id, sealed)
+
+    def writes(self) -> int:
+        """How many commands of this Redis wrote, scripts included, since its beginning."""
+        told = self.valkey.command("INFO", "commandstats")
+        text = told.decode() if isinstance(told, bytes) else str(told)
+        return sum(int(found[1]) for found in re.findall(rf"cmdstat_({WRITES}):calls=(\d+)", text))
+
     # Slack
+
+    @property
+    def app_id(self) -> str:
+        return self.simulator.slack.app.app_id
 
     def renewed_token(self, team: str) -> str:
         """Another bot token of a workspace; the one before dies."""

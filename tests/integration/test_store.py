@@ -232,7 +232,7 @@ async def test_an_attempt_is_counted_only_of_what_somebody_began(redis: Redis) -
 
     doomed = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="doomed")
     dying = asyncio.create_task(doomed.run(hang, hands=20))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while begun == 0 or (await jobs.backlog(streams[P], P))[2] > begun:
             await asyncio.sleep(0.02)
     dying.cancel()
@@ -247,7 +247,7 @@ async def test_an_attempt_is_counted_only_of_what_somebody_began(redis: Redis) -
 
     heir = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="heir", retry_idle_ms=1500)
     running = asyncio.create_task(heir.run(handle))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while len(attempts) < HELD_UP:
             await asyncio.sleep(0.02)
     heir.stop()
@@ -276,12 +276,12 @@ async def test_who_takes_lost_jobs_over_begins_them_at_once(redis: Redis) -> Non
 
     heir = Consumer(redis=redis, jobs=jobs, clock=clock, streams=streams, name="heir", retry_idle_ms=100)
     running = asyncio.create_task(heir.run(handle))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while not begun:
             await asyncio.sleep(0.02)
     assert await held() == begun < HELD_UP
     go_on.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while await jobs.backlog(streams[P], P) != (0, 0, 0):
             await asyncio.sleep(0.02)
     heir.stop()

@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
+import msgspec.structs
 import typer
 
 from rotavatar.keys import Workspace, partition_of
-from rotavatar.records import WorkspaceRecord
-from rotavatar.store.members import Tally
+from rotavatar.records import Suspension, WorkspaceRecord
+from rotavatar.store.members import Outcome, Tally
+from rotavatar.store.workspaces import Chore, ChoreKind
 from rotavatar_cli import output
 from rotavatar_cli.errors import CommandError
 from rotavatar_cli.members import token
@@ -52,12 +54,66 @@ def show(context: typer.Context, workspace: WorkspaceId, *, json: AsJson = False
 
     record, tally = run(work())
     if record is None:
-        raise CommandError(f"There is no workspace {workspace}: `rotavatar workspaces list` shows those that are.")
+        raise CommandError(_unknown(workspace))
     told = _told(Workspace(workspace), record, tally)
     if json:
         output.as_json(told)
     else:
         output.facts(told.items())
+
+
+@app.command()
+def suspend(context: typer.Context, workspace: WorkspaceId) -> None:
+    """Let nothing change in a workspace; choices are kept, and whoever wants to leave is let go."""
+    _set(context, Workspace(workspace), Suspension.OPERATOR)
+
+
+@app.command()
+def resume(context: typer.Context, workspace: WorkspaceId) -> None:
+    """Go on in a workspace that was suspended."""
+    _set(context, Workspace(workspace), Suspension.NO)
+
+
+@app.command()
+def approve(context: typer.Context, workspace: WorkspaceId) -> None:
+    """Approve a workspace that waits since its installation."""
+    _set(context, Workspace(workspace), Suspension.NO, only=Suspension.APPROVAL)
+
+
+def _set(context: typer.Context, workspace: Workspace, after: Suspension, *, only: Suspension | None = None) -> None:
+    """Change the suspension of a workspace that no SlackTenant governs; from `only` that one, where it is given."""
+
+    async def work() -> None:
+        async with opened(environment_of(context)) as stores:
+            while True:
+                record = await stores.workspaces.read(workspace)
+                if record is None:
+                    raise CommandError(_unknown(workspace))
+                if record.tenant:
+                    raise CommandError(_governed(workspace, record))
+                if record.suspended is after or (only is not None and record.suspended is not only):
+                    output.say(f"{workspace} is {standing(record)}: nothing to do.")
+                    return
+                changed = msgspec.structs.replace(record, suspended=after)
+                chore = (Chore(ChoreKind.POLICY, workspace), stores.now_ms)
+                if await stores.workspaces.commit(workspace, record, changed, chore=chore) is Outcome.OK:
+                    output.say(f"{workspace} is {standing(changed)}.")
+                    return
+
+    run(work())
+
+
+def _unknown(workspace: str) -> str:
+    return f"There is no workspace {workspace}: `rotavatar workspaces list` shows those that are."
+
+
+def _governed(workspace: str, record: WorkspaceRecord) -> str:
+    namespace, name, *_ = record.tenant.split("/")
+    patch = """'{"spec":{"suspend":true}}'"""
+    return (
+        f"{workspace} is governed by the SlackTenant {name} in the namespace {namespace}, which would undo this: do "
+        f"it there, by `kubectl -n {namespace} patch slacktenant {name} --type merge -p {patch}` (or false)."
+    )
 
 
 def standing(record: WorkspaceRecord) -> str:

@@ -210,6 +210,36 @@ async def test_workspaces_are_listed_with_their_numbers(house: House) -> None:
     assert (shown["status"], shown["suspended"]) == ("suspended (approval)", "approval")
 
 
+async def test_a_workspace_is_suspended_resumed_and_approved_and_members_are_told(house: House) -> None:
+    partition = keys.partition_of(MAPS)
+    for command, standing, chores in (
+        ("suspend", "suspended (operator)", 1),
+        ("suspend", "suspended (operator)", 0),
+        ("approve", "suspended (operator)", 0),
+        ("resume", "active", 1),
+        ("resume", "active", 0),
+    ):
+        ended = await house.run("workspaces", command, MAPS)
+        assert (ended.returncode, f"{MAPS} is {standing}" in ended.stdout) == (0, True)
+        assert (await house.json("workspaces", "show", MAPS))["status"] == standing
+        assert await house.redis.execute(partition, "ZREM", keys.chores(partition), f"policy:{MAPS}") == chores
+    await house.redis.execute(partition, "HSET", keys.workspace(MAPS), "su", "approval")
+    await house.run("workspaces", "approve", MAPS)
+    assert (await house.json("workspaces", "show", MAPS))["status"] == "active"
+
+
+async def test_what_a_slacktenant_governs_is_changed_there(house: House) -> None:
+    await house.redis.execute(keys.partition_of(MAPS), "HSET", keys.workspace(MAPS), "t", "shop/maps/uid-1")
+    for command in ("suspend", "resume", "approve"):
+        ended = await house.run("workspaces", command, MAPS)
+        assert ended.returncode == 1
+        assert "kubectl -n shop patch slacktenant maps" in " ".join(ended.stderr.split())
+    assert (await house.json("workspaces", "show", MAPS))["status"] == "active"
+    ended = await house.run("workspaces", "suspend", "T0NOBODY")
+    assert ended.returncode == 1
+    assert "There is no workspace T0NOBODY" in ended.stderr
+
+
 async def test_the_check_finds_who_is_in_no_place_or_in_two(house: House) -> None:
     assert (await house.json("members", "check", "--no-pictures")) == {"members": 3, "faults": []}
     partition = keys.partition_of(BAKERY)

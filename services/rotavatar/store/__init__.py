@@ -3,6 +3,7 @@
 from rotavatar.store.apps import AppStore
 from rotavatar.store.changes import ChangeStore
 from rotavatar.store.consents import ConsentStore
+from rotavatar.store.demand import Demand, DemandStore
 from rotavatar.store.jobs import Ack, JobStore
 from rotavatar.store.leases import LeaseStore
 from rotavatar.store.members import Claim, Commit, MemberStore, Outcome, Place
@@ -17,6 +18,8 @@ __all__ = [
     "Claim",
     "Commit",
     "ConsentStore",
+    "Demand",
+    "DemandStore",
     "JobStore",
     "LeaseStore",
     "MemberStore",

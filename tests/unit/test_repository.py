@@ -69,6 +69,11 @@ def test_pins_of_a_process_are_in_step_with_pyproject(process: str) -> None:
     assert not missing, "run `make requirements`"
 
 
+@pytest.mark.parametrize(("name", "extra"), [("toolbox", "cli"), ("drawing", "drawing")])
+def test_pins_of_the_command_and_of_drawing_are_in_step_with_pyproject(name: str, extra: str) -> None:
+    assert not missing_pins(ROOT / f"requirements/{name}.txt", declared(extras=(extra,))), "run `make requirements`"
+
+
 def test_pins_for_development_hold_everything() -> None:
     extras = tuple(PROJECT["project"]["optional-dependencies"])
     missing = missing_pins(ROOT / "requirements/dev.txt", declared(extras=extras, groups=("dev",)))

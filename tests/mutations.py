@@ -246,6 +246,15 @@ MUTATIONS: Final = (
     ),
     Mutation(
         6,
+        "a purge leaves what the workspace used",
+        f"{LUA}/purge.lua",
+        "'use:', ",
+        "",
+        "tests/integration/test_store_usage.py::"
+        "test_what_changes_no_photo_is_no_rotation_and_a_purge_leaves_no_count[valkey]",
+    ),
+    Mutation(
+        6,
         "a purged workspace is still called changed",
         f"{LUA}/purge.lua",
         "redis.call('HEXISTS', KEYS[1], 't') == 1",

@@ -143,6 +143,11 @@ def looking(workspace: Workspace) -> str:
     return _of(workspace, "looking")
 
 
+def usage(workspace: Workspace) -> str:
+    """Hash: how many rotations and publishes there were, this month and the last."""
+    return _of(workspace, "use")
+
+
 def person(enterprise: str, user: User) -> str:
     """String with expiry: the lease of a person whom we may meet in several workspaces of one Enterprise Grid."""
     return f"{tag(partition_of(Workspace(enterprise)))}person:{enterprise}:{user}"

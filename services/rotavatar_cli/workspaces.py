@@ -1,6 +1,6 @@
 """`rotavatar workspaces`: where the app is installed."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import msgspec.structs
@@ -9,12 +9,13 @@ import typer
 from rotavatar.keys import Workspace, partition_of
 from rotavatar.records import Suspension, WorkspaceRecord
 from rotavatar.store.members import Outcome, Tally
+from rotavatar.store.usage import UsageStore, month_began_ms
 from rotavatar.store.workspaces import Chore, ChoreKind
 from rotavatar_cli import output
 from rotavatar_cli.errors import CommandError
 from rotavatar_cli.members import token
 from rotavatar_cli.output import AsJson, WorkspaceId
-from rotavatar_cli.session import environment_of, opened, run
+from rotavatar_cli.session import Stores, environment_of, opened, run
 
 app = typer.Typer(no_args_is_help=True, help="Where the app is installed, and how each workspace stands.")
 
@@ -60,6 +61,55 @@ def show(context: typer.Context, workspace: WorkspaceId, *, json: AsJson = False
         output.as_json(told)
     else:
         output.facts(told.items())
+
+
+SLACK_PHOTOS_A_MINUTE: Final = 20
+"""users.setPhoto is of tier 2 (https://docs.slack.dev/apis/web-api/rate-limits)."""
+
+
+@app.command()
+def usage(context: typer.Context, *, json: AsJson = False) -> None:
+    """Tell what each workspace used: members, and photos changed and Home tabs published this month and last.
+
+    The share is that of the photo changes that Slack would have allowed since the month (UTC) began.
+    """
+
+    async def work() -> list[dict[str, Any]]:
+        async with opened(environment_of(context)) as stores:
+            minutes = max(1.0, (stores.now_ms - month_began_ms(stores.now_ms)) / 60_000)
+            return [await _used(stores, name, minutes) async for name in stores.every_workspace()]
+
+    found = run(work())
+    if json:
+        output.as_json(found)
+        return
+    columns = ("workspace", "name", "members", "photos", "tabs", "photos last month", "tabs last month", "share")
+    rows = [
+        [
+            *list(row.values())[:2],
+            row["members"],
+            row["rotations"],
+            row["publishes"],
+            row["rotations_last_month"],
+            row["publishes_last_month"],
+            f"{row['share_of_slack']:.2%}",
+        ]
+        for row in found
+    ]
+    output.table(columns, rows, empty="The app is not installed anywhere yet.")
+
+
+async def _used(stores: Stores, name: Workspace, minutes: float) -> dict[str, Any]:
+    record = await stores.workspaces.read(name)
+    used = await UsageStore(stores.redis).read(name, now_ms=stores.now_ms)
+    return {
+        "workspace": name,
+        "name": record.name if record else "",
+        "tenant": record.tenant if record else "",
+        "members": await stores.members.places(name),
+        **msgspec.structs.asdict(used),
+        "share_of_slack": round(used.rotations / (SLACK_PHOTOS_A_MINUTE * minutes), 6),
+    }
 
 
 @app.command()

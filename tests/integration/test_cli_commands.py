@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -28,9 +29,10 @@ from rotavatar.messages import Joined, PublishAsked, ShuffleAsked, StatusAsked
 from rotavatar.photo_store import PhotoRef, open_photo_store
 from rotavatar.records import Idle, Member, WorkspaceRecord
 from rotavatar.redis import Redis
-from rotavatar.store import Commit, JobStore, MemberStore, Place, WorkspaceStore
+from rotavatar.store import Commit, JobStore, MemberStore, Outcome, Place, PublishStore, WorkspaceStore
 from rotavatar.store.apps import AppStore
 from rotavatar.store.jobs import Entry
+from rotavatar.store.publishing import Published
 from rotavatar.vault import Owner, Vault
 from rotavatar_cli.checking import faults_of
 from rotavatar_cli.main import run
@@ -226,6 +228,22 @@ async def test_a_workspace_is_suspended_resumed_and_approved_and_members_are_tol
     await house.redis.execute(partition, "HSET", keys.workspace(MAPS), "su", "approval")
     await house.run("workspaces", "approve", MAPS)
     assert (await house.json("workspaces", "show", MAPS))["status"] == "active"
+
+
+async def test_usage_is_told_for_people_and_as_json(house: House) -> None:
+    seen = await MemberStore(house.redis).snapshot(BAKERY, AMARA)
+    assert seen is not None and seen.member is not None
+    now_ms = int(time.time() * 1000)
+    rotated = Commit(member=msgspec.structs.replace(seen.member, rotated_at=now_ms), place=Place.DUE, time_ms=now_ms)
+    assert await MemberStore(house.redis).commit(seen, rotated) is Outcome.OK
+    await PublishStore(house.redis).finish(BAKERY, AMARA, Published.DONE, now_ms=now_ms, view_hash="h1")
+    told = {row["workspace"]: row for row in await house.json("workspaces", "usage")}
+    bakery = told[BAKERY]
+    assert (bakery["members"], bakery["rotations"], bakery["publishes"], bakery["rotations_last_month"]) == (2, 1, 1, 0)
+    assert 0 < bakery["share_of_slack"] <= 1 / 20
+    assert (told[MAPS]["rotations"], told[MAPS]["share_of_slack"]) == (0, 0)
+    shown = (await house.run("workspaces", "usage")).stdout
+    assert BAKERY in shown
 
 
 async def test_what_a_slacktenant_governs_is_changed_there(house: House) -> None:

@@ -23,6 +23,7 @@ from rotavatar.records import (
 )
 from rotavatar.redis import Redis, Reply
 from rotavatar.store.jobs import GROUP, Ack
+from rotavatar.store.usage import month_of
 
 IN_FLIGHT: Final = 2
 """Photo writes of one workspace at a time: enough for Slack's rate, too few to fill a worker with slow answers."""
@@ -147,6 +148,8 @@ class MemberStore:
             args.extend(pair)
         args += [len(drop), *drop, encode(change.publish) if change.publish else ""]
         args += [ack.stream, GROUP, ack.id] if ack else ["", "", ""]
+        rotated = change.member.rotated_at
+        args.append(month_of(rotated) if rotated != before.rotated_at else "")
         partition = keys.partition_of(seen.workspace)
         return Outcome(
             (await self._redis.run(partition, "commit", [keys.member(seen.workspace, seen.user)], args)).decode()

@@ -11,6 +11,7 @@ from rotavatar.messages import PublishAsked
 from rotavatar.redis import Redis
 from rotavatar.store.jobs import GROUP, Entry
 from rotavatar.store.members import DEFAULT_LIMITS
+from rotavatar.store.usage import month_of
 
 
 class Published(StrEnum):
@@ -97,7 +98,17 @@ class PublishStore:
             partition,
             "published",
             [keys.publish_ready(partition)],
-            [keys.tag(partition), workspace, user, now_ms, DEFAULT_LIMITS, outcome, view_hash or "", self._cap],
+            [
+                keys.tag(partition),
+                workspace,
+                user,
+                now_ms,
+                DEFAULT_LIMITS,
+                outcome,
+                view_hash or "",
+                self._cap,
+                month_of(now_ms),
+            ],
         )
         return float(reply) if reply else None
 

@@ -6,9 +6,11 @@
 --         place ('due' | 'idle' | 'flight' | 'gone' | 'stay'), due or lease time (ms), in-flight cap, default limits,
 --         picture bit to take ('' none), whether to take it although a colleague wears it ('1'),
 --         count of bits to release, those bits, count of fields to set, those fields and values,
---         count of fields to delete, those fields, publish job ('' none), job stream ('' none), group, id
+--         count of fields to delete, those fields, publish job ('' none), job stream ('' none), group, id,
+--         month of the rotation that this records ('' none)
 -- Returns OK, STALE (the record changed: read it again), TAKEN (a colleague took the picture: choose again)
 -- include: rotation
+-- include: usage
 local key, prefix, w, user, version, seen = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local place, time, cap, default, bit, share = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11]
 local at = 12
@@ -63,6 +65,7 @@ if place ~= 'stay' then
   rescore(prefix .. 'ready', prefix, w, record[2], record[3], pace_of(prefix .. 'pace:' .. w), limits, cap)
 end
 if publish ~= '' then redis.call('XADD', prefix .. 'jobs:publish', '*', 'j', publish) end
+if ARGV[at + 4] ~= '' then count_use(prefix, w, ARGV[at + 4], 'r') end
 if stream ~= '' then
   redis.call('XACK', stream, group, id)
   redis.call('XDEL', stream, id)

@@ -17,7 +17,7 @@ local left = redis.call('SCARD', prefix .. 'members:' .. w)
 if left == 0 then
   -- Whom the operator governs it hears of; of others nothing stays.
   if redis.call('HEXISTS', KEYS[1], 't') == 1 then mark_changed(prefix, w) else redis.call('ZREM', prefix .. 'changed', w) end
-  for _, kind in ipairs({ 'ws:', 'members:', 'left:', 'due:', 'flight:', 'pace:', 'worn:', 'want:', 'pubflight:', 'looking:' }) do
+  for _, kind in ipairs({ 'ws:', 'members:', 'left:', 'use:', 'due:', 'flight:', 'pace:', 'worn:', 'want:', 'pubflight:', 'looking:' }) do
     redis.call('DEL', prefix .. kind .. w)
   end
   redis.call('SREM', prefix .. 'workspaces', w)

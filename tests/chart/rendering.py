@@ -84,20 +84,36 @@ def render(
     kubernetes: str = NEWEST,
     helm: str = "helm",
     chart: Path = CHART,
+    namespace: str = NAMESPACE,
 ) -> Rendered:
     """Render with these sets of values, and further `values` over them, for a cluster that knows `kinds`.
 
     Raises Refused with what Helm says where it does not.
     """
-    return _rendered(sets, json.dumps(values or {}), kinds=kinds, kubernetes=kubernetes, helm=helm, chart=chart)
+    return _rendered(
+        sets,
+        json.dumps(values or {}),
+        kinds=kinds,
+        kubernetes=kubernetes,
+        helm=helm,
+        chart=chart,
+        namespace=namespace,
+    )
 
 
 @cache
 def _rendered(
-    sets: tuple[str, ...], values: str, *, kinds: tuple[str, ...], kubernetes: str, helm: str, chart: Path
+    sets: tuple[str, ...],
+    values: str,
+    *,
+    kinds: tuple[str, ...],
+    kubernetes: str,
+    helm: str,
+    chart: Path,
+    namespace: str,
 ) -> Rendered:
     text = _helm(
-        helm, "template", RELEASE, str(chart), "--namespace", NAMESPACE, "--kube-version", kubernetes,
+        helm, "template", RELEASE, str(chart), "--namespace", namespace, "--kube-version", kubernetes,
         *(word for name in sets for word in ("--values", str(CHART / f"ci/{name}-values.yaml"))),
         *(word for kind in kinds for word in ("--api-versions", kind)),
         "--values", "-", given=values,

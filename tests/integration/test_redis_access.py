@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -273,3 +274,51 @@ async def _written(product: Redis) -> bool:
     except Unavailable:
         return False
     return True
+
+
+ROOT = Path(__file__).parents[2]
+ISSUED = re.compile(r'(?:execute|redis\.p?call)\(\s*(?:\w+,\s*)?["\']([A-Z]+)["\']')
+
+
+def commands_of_the_product() -> set[str]:
+    """Every Redis command in the store modules, their connection and the scripts."""
+    kernel = ROOT / "services/rotavatar"
+    files = [*(kernel / "store").glob("*.py"), *(kernel / "redis").glob("*.py"), *(kernel / "redis/lua").glob("*.lua")]
+    return {name for file in files for name in ISSUED.findall(file.read_text())}
+
+
+def may(server: Server, user: str, command: str, key: str = "rv:{p00}:x") -> bool:
+    """Whether Redis lets a user run a command; the number of its arguments is tried out."""
+    for count in range(9):
+        try:
+            answer = str(server.command("ACL", "DRYRUN", user, command, *([key] * count)))
+        except redis.ResponseError as refusal:
+            answer = str(refusal)
+        if "OK" in answer:
+            return True
+        if "no permissions to run" in answer:
+            return False
+    raise AssertionError(f"{command}: {answer}")
+
+
+def documented_user(page: str, beginning: str) -> list[str]:
+    """The words of an ACL rule that docs/install.md gives, up to its closing mark."""
+    return page.partition(beginning)[2].partition("`")[0].replace("\n", " ").split()
+
+
+def test_the_documented_users_may_do_what_they_must_and_no_more(start: Callable[..., Server]) -> None:
+    server = start({})
+    page = (ROOT / "docs/install.md").read_text()
+    server.command("ACL", "SETUSER", "rotavatar", "on", "nopass", *documented_user(page, "ACL SETUSER rotavatar on >…"))
+    server.command("ACL", "SETUSER", "keda", "on", "nopass", *documented_user(page, "reads streams only: `"))
+    issued = commands_of_the_product()
+    assert issued >= {"XADD", "HSET", "ZADD", "EVALSHA", "TIME", "INFO"}
+    assert {command for command in issued - {"CONFIG", "CLUSTER", "XGROUP", "XINFO"}
+            if not may(server, "rotavatar", command)} == set()  # fmt: skip
+    for line in (["CONFIG", "GET", "maxmemory"], ["CLUSTER", "SLOTS"], ["XINFO", "GROUPS", "rv:{p00}:x"]):
+        assert server.command("ACL", "DRYRUN", "rotavatar", *line) == b"OK", line
+    for command in ("FLUSHALL", "KEYS", "SHUTDOWN", "DEBUG", "MONITOR"):
+        assert not may(server, "rotavatar", command)
+    for line in (["XINFO", "GROUPS", "rv:{p00}:x"], ["XPENDING", "rv:{p00}:x", "workers"], ["XLEN", "rv:{p00}:x"]):
+        assert server.command("ACL", "DRYRUN", "keda", *line) == b"OK", line
+    assert not may(server, "keda", "GET") and not may(server, "keda", "XREADGROUP")

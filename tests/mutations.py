@@ -88,8 +88,8 @@ MUTATIONS: Final = (
         2,
         "a job that failed is acked",
         "services/rotavatar/consumer.py",
-        "reason=str(error),\n                )\n        return None",
-        "reason=str(error),\n                )\n        return entry",
+        "        finally:\n            hands.release()\n        return None",
+        "        finally:\n            hands.release()\n        return entry",
         CONSUMER,
     ),
     Mutation(

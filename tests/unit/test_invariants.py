@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from tests.mutations import MUTATIONS, Mutation, mutated
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "invariants.md").read_text()
 LAST_INVARIANT = 13
@@ -30,3 +34,11 @@ def test_every_invariant_was_broken_and_noticed_by_a_test_that_exists() -> None:
         place, test = row[2].strip("`"), row[3].strip("`")
         assert [path for path in (ROOT / "services").rglob(Path(place).name) if str(path).endswith(place)], row
         assert f"def {test}(" in tests or f"{test} = " in tests, row
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.what)
+def test_what_was_broken_on_purpose_can_be_broken_again(mutation: Mutation) -> None:
+    """`make mutations` takes long and runs seldom: that its texts still stand in the code is seen at once."""
+    source = (ROOT / mutation.file).read_text()
+    assert mutated(source, mutation) != source
+    assert (ROOT / mutation.test.partition("::")[0]).exists()

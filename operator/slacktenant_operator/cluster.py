@@ -333,20 +333,24 @@ def _away(error: Exception) -> Unavailable:
 def _error(verb: str, path: str, code: int, text: bytes) -> RotavatarError:
     """What an answer other than success means. The server's own sentence is kept where a person has to act on it."""
     where = f"{verb} {path.partition('?')[0]}: {code}"
-    if code == HTTP_NOT_FOUND:
+    if code == HTTP_NOT_FOUND and _told(text, "reason") == "NotFound":
         return _NotFound(where)
+    if code == HTTP_NOT_FOUND:
+        # An API server that starts does not serve the definition yet: that says nothing about any object.
+        return Unavailable(f"the Kubernetes API does not serve {where}")
     if code == HTTP_CONFLICT:
         return Overtaken(where)
     if code == HTTP_GONE:
         return Expired(where)
     if code in PASSING or code >= 500:  # noqa: PLR2004 - the HTTP class of server errors
         return Unavailable(f"the Kubernetes API does not serve now: {where}")
-    return Refused(f"{where} {_sentence(text)}")
+    return Refused(f"{where} {_told(text, 'message')}")
 
 
-def _sentence(text: bytes) -> str:
+def _told(text: bytes, field: str) -> str:
+    """A field of the Status that an answer holds; empty where it holds none."""
     try:
-        return str(msgspec.json.decode(text)["message"])[:500]
+        return str(msgspec.json.decode(text)[field])[:500]
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from rotavatar.errors import Unavailable
+from rotavatar.errors import RotavatarError
 from rotavatar.keys import PARTITIONS, Workspace
 from rotavatar.process import Life
 from rotavatar.records import Status, WorkspaceRecord
@@ -67,7 +67,7 @@ class Comparing:
             began = time.monotonic()
             try:
                 await self.compare()
-            except Unavailable as error:
+            except RotavatarError as error:
                 log.warning("not compared", reason=str(error))
                 wait = RETRY_SECONDS
             else:
@@ -76,7 +76,7 @@ class Comparing:
                 measures.comparison.observe(time.monotonic() - began)
 
     async def compare(self) -> None:
-        """One comparison of everything. Raises Unavailable."""
+        """One comparison of everything. Raises what the Cluster and the stores raise."""
         before = {at: tenant.metadata.uid for at, tenant in self._cache.items()}
         listed = await self._listed()
         if not self.filled.is_set():

@@ -34,7 +34,10 @@ class Reporting:
         self._instance = instance
 
     async def report(self, tenant: SlackTenant, status: TenantStatus, *, now: float) -> bool:
-        """Make the tenant's status be `status`; whether that was another one. One that is gone is left alone."""
+        """Make the tenant's status be `status`; whether that was another one. One that is gone is left alone.
+
+        A tenant that is Ready at once is told of by no Event: ten thousand of them would say nothing new.
+        """
         if status == tenant.status:
             return False
         patch = difference(written(tenant.status), written(status))
@@ -53,7 +56,7 @@ class Reporting:
                 status=condition.status,
                 reason=condition.reason,
             )
-            if condition.type == Kind.READY:
+            if condition.type == Kind.READY and (tenant.status.conditions or condition.status == "False"):
                 await self.tell(tenant, condition.reason, condition.message, bad=condition.status == "False", now=now)
         return True
 

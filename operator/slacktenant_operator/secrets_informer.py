@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from rotavatar.errors import Unavailable
+from rotavatar.errors import RotavatarError
 from slacktenant_operator.cluster import Cluster, Expired, Named
 
 log = structlog.get_logger()
@@ -63,7 +63,8 @@ class SecretsInformer:
                 await self._watch(namespace, version)
             except Expired as error:
                 log.info("listing the Secrets again", reason=str(error))
-            except Unavailable as error:
+            except RotavatarError as error:
+                # Refused as well: an API server that starts knows nobody's rights at first.
                 log.warning("secrets not followed", reason=str(error), seconds=round(wait, 1))
                 await asyncio.sleep(wait * (0.5 + random.random() / 2))  # noqa: S311 - spreads retries
                 wait = min(LONGEST_WAIT_SECONDS, 2 * wait)
@@ -83,7 +84,7 @@ class SecretsInformer:
         return version
 
     async def _watch(self, namespace: str | None, version: str) -> None:
-        """Follow from `version` on, through streams that end; raises Expired or Unavailable where that cannot go on."""
+        """Follow from `version` on, through streams that end; raises what the Cluster does where that cannot go on."""
         while True:
             async for kind, metadata in self._cluster.watch_secrets(namespace, version):
                 version = metadata.resource_version

@@ -26,7 +26,7 @@ FRESH_IN_A_ROW: Final = 8
 """After so many fresh ones one of the backlog is taken: a stream of changes must not starve it."""
 
 FIRST_BACKOFF_SECONDS: Final = 1.0
-LONGEST_BACKOFF_SECONDS: Final = 300.0
+LONGEST_BACKOFF_SECONDS: Final = 60.0
 
 
 class Pending:

@@ -27,6 +27,12 @@ def test_what_an_answer_means(code: int, kind: type[RotavatarError]) -> None:
     assert f"PATCH /apis/x: {code}" in str(error)
 
 
+def test_who_does_not_serve_a_kind_says_nothing_about_its_objects() -> None:
+    assert type(_error("GET", "/x", 404, b"404 page not found\n")) is Unavailable
+    found = b'{"kind":"Status","reason":"NotFound","code":404}'
+    assert not isinstance(_error("GET", "/x", 404, found), Unavailable)
+
+
 def test_a_refusal_repeats_what_the_server_said() -> None:
     assert "because of it" in str(_error("GET", "/x", 403, STATUS % 403))
     assert str(_error("GET", "/x", 403, b"<html>")) == "GET /x: 403 "

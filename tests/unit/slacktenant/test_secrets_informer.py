@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from rotavatar.errors import Unavailable
-from slacktenant_operator.cluster import Expired, ListMetadata, Metadata, Named, Page, Partial
+from slacktenant_operator.cluster import Expired, ListMetadata, Metadata, Named, Page, Partial, Refused
 from slacktenant_operator.secrets_informer import SecretsInformer
 
 Event = tuple[str, Metadata]
@@ -76,7 +76,7 @@ async def test_what_changed_between_two_lists_is_told() -> None:
 
 
 async def test_an_api_server_that_is_away_is_waited_for() -> None:
-    script = Script([Unavailable("away"), [meta("a", "1")]], [])
+    script = Script([Unavailable("away"), Refused("knows no rights yet"), [meta("a", "1")]], [])
     names, informer = await told(script)
     assert names == ["a"]
     assert informer.filled

@@ -14,12 +14,13 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from msgspec.structs import replace
 
 from control_plane import audit
+from control_plane.api import Api
 from control_plane.errors import ApiError
 from control_plane.plane import ControlPlane
 from rotavatar import keys
@@ -39,9 +40,28 @@ from tests.manifests import objects
 from tests.patience import SECONDS
 from tests.servers import Server, free_port
 
-WRITES = "hset|hdel|hincrby|set|del|unlink|zadd|zrem|zincrby|sadd|srem|xadd|incr|expire|pexpire"
+WRITES = frozenset(
+    [
+        "hset",
+        "hdel",
+        "hincrby",
+        "set",
+        "del",
+        "unlink",
+        "zadd",
+        "zrem",
+        "zincrby",
+        "sadd",
+        "srem",
+        "xadd",
+        "incr",
+        "expire",
+        "pexpire",
+    ]
+)
 PUBLIC_URL = "https://rotavatar.example"
 Body = dict[str, Any]
+T = TypeVar("T")
 
 
 class Operator:
@@ -64,6 +84,7 @@ class Operator:
         self.vault = Vault(KeyRing(Secret(self.key)))
         self.metrics_port = free_port()
         self.process: Process | None = None
+        self.person: Api = plane.api
         self.redis: Redis
 
     @property
@@ -158,7 +179,15 @@ class Operator:
 
     async def api(self, method: str, path: str, body: Body | None = None, **how: Any) -> Body:
         """One request to the API server."""
-        return await asyncio.to_thread(self.plane.api.request, method, path, body, **how)
+        return await asyncio.to_thread(self.person.request, method, path, body, **how)
+
+    def speaks_to(self, api: Api) -> None:
+        """From now on the person's kubectl uses this API server; the operator's does not change."""
+        self.person = api
+
+    async def on_a_thread(self, act: Callable[[], T]) -> T:
+        """Do what blocks."""
+        return await asyncio.to_thread(act)
 
     def _secrets(self, name: str = "") -> str:
         return f"/api/v1/namespaces/{self.namespace}/secrets" + (f"/{name}" if name else "")
@@ -172,7 +201,7 @@ class Operator:
         labels = {"rotavatar.dev/credential": "true"} if labelled else {}
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
         body = {"metadata": {"name": name, "labels": labels}, "data": data}
-        if await asyncio.to_thread(self.plane.api.exists, self._secrets(name)):
+        if await asyncio.to_thread(self.person.exists, self._secrets(name)):
             return await self.api("PUT", self._secrets(name), body)
         return await self.api("POST", self._secrets(), body)
 
@@ -331,10 +360,11 @@ class Operator:
         return None if sealed is None else open_app(self.vault, app_id, sealed)
 
     def writes(self) -> int:
-        """How many commands of this Redis wrote, scripts included, since its beginning."""
-        told = self.valkey.command("INFO", "commandstats")
-        text = told.decode() if isinstance(told, bytes) else str(told)
-        return sum(int(found[1]) for found in re.findall(rf"cmdstat_({WRITES}):calls=(\d+)", text))
+        """How many commands changed this Redis since its beginning, those in scripts included."""
+        told: dict[str, dict[str, int]] = self.valkey.command("INFO", "commandstats")
+        found = sum(told[f"cmdstat_{name}"]["calls"] for name in WRITES if f"cmdstat_{name}" in told)
+        assert found, "something was written before"
+        return found
 
     # Slack
 

@@ -46,7 +46,7 @@ async def test_declared_workspace_works(operator: Operator) -> None:
     }
     assert tenant["metadata"].get("finalizers", []) == []
     assert tenant["metadata"].get("annotations", {}) == {}
-    assert await operator.told("acme") == [("Normal", "Ready")]
+    assert await operator.told("acme") == []
     assert await operator.stop() == 0
 
 
@@ -71,6 +71,11 @@ async def test_suspended_and_resumed(operator: Operator) -> None:
     assert record.suspended is Suspension.OPERATOR
     await operator.patch_tenant("acme", suspend=False)
     await operator.until_condition("acme", "True", "Ready")
+
+    async def told() -> bool:
+        return await operator.told("acme") == [("Warning", "Suspended"), ("Normal", "Ready")]
+
+    await operator.until(told, "each turn is told once")
     record = await operator.record(TEAM)
     assert record is not None
     assert record.suspended is Suspension.NO

@@ -110,6 +110,15 @@ class Cache:
             self._by_app.setdefault(tenant.spec.app.app_id, set()).add(at)
         return {workspace, *self._beside(tenant), *([] if before is None else [Workspace(before.spec.workspace)])}
 
+    def put_written(self, seen: SlackTenant, written: SlackTenant) -> set[Workspace]:
+        """A write of ours to the tenant that was `seen` came back as `written`, with whatever others changed meanwhile.
+
+        The watch will bring it as nothing new, so it is said here to whom something is still to be done.
+        """
+        changed = self.put(written)
+        ours = (seen.spec, _wishes(seen.metadata)) == (written.spec, _wishes(written.metadata))
+        return set() if ours else changed | {Workspace(written.spec.workspace)}
+
     def remove(self, at: Named, uid: str) -> set[Workspace]:
         """The tenant of that name and uid is gone."""
         before = self._tenants.get(at)
@@ -156,6 +165,11 @@ def _news(before: SlackTenant, after: SlackTenant) -> bool:
     return (before.spec, before.status) != (after.spec, after.status) or _marks(before.metadata) != _marks(
         after.metadata
     )
+
+
+def _wishes(metadata: Metadata) -> tuple[object, ...]:
+    """What only others write."""
+    return metadata.uid, metadata.generation, metadata.deletion_timestamp, metadata.labels
 
 
 def _marks(metadata: Metadata) -> tuple[object, ...]:

@@ -63,6 +63,7 @@ class Reconciling:
         mirroring: Mirroring,
         saturation: Saturation,
         changes: Changes,
+        again: Callable[[Workspace], None],
         periods: Periods,
         clock: Clock,
         own_app: str,
@@ -71,7 +72,7 @@ class Reconciling:
     ) -> None:
         """`own_app` is the app of the settings, and `install_url` gives the link for an app.
 
-        `serves` says whether this operator looks after the tenants of a namespace.
+        `again` has a workspace reconciled once more; `serves` says whether a namespace's tenants are looked after here.
         """
         self._cluster = cluster
         self._cache = cache
@@ -83,6 +84,7 @@ class Reconciling:
         self._mirroring = mirroring
         self._saturation = saturation
         self._changes = changes
+        self._again = again
         self._periods = periods
         self._clock = clock
         self._own_app = own_app
@@ -261,7 +263,8 @@ class Reconciling:
         body = await self._cluster.tenant(Named(namespace, short))
         if body is None:
             return True
-        self._cache.put(read_tenant(body))
+        for workspace in self._cache.put(read_tenant(body)):
+            self._again(workspace)
         return bool(body["metadata"]["uid"] != uid)
 
     async def _commit(self, workspace: Workspace, before: WorkspaceRecord | None, after: WorkspaceRecord) -> bool:
@@ -285,7 +288,8 @@ class Reconciling:
         metadata = tenant.metadata
         body = await self._cluster.set_finalizers(named(tenant), metadata.uid, metadata.resource_version, names)
         if body is not None and not (metadata.deletion_timestamp and not names):
-            self._cache.put(read_tenant(body))
+            for workspace in self._cache.put_written(tenant, read_tenant(body)):
+                self._again(workspace)
         return True
 
     async def _without_redis(self, tenants: list[SlackTenant]) -> None:

@@ -1,6 +1,6 @@
 """Tells Kubernetes what was found: a status where it says something else by now, an Event where a tenant turned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -8,6 +8,7 @@ from uuid import uuid4
 import structlog
 
 from rotavatar.errors import RotavatarError
+from rotavatar.keys import Workspace
 from slacktenant_operator.cache import Cache, named
 from slacktenant_operator.cluster import Cluster, Overtaken
 from slacktenant_operator.conditions import transitions
@@ -27,10 +28,11 @@ def rfc3339(seconds: float) -> str:
 class Reporting:
     """Writes statuses and Events."""
 
-    def __init__(self, *, cluster: Cluster, cache: Cache, instance: str) -> None:
-        """`instance` names this process in its Events."""
+    def __init__(self, *, cluster: Cluster, cache: Cache, again: Callable[[Workspace], None], instance: str) -> None:
+        """`again` has a workspace reconciled once more; `instance` names this process in its Events."""
         self._cluster = cluster
         self._cache = cache
+        self._again = again
         self._instance = instance
 
     async def report(self, tenant: SlackTenant, status: TenantStatus, *, now: float) -> bool:
@@ -46,7 +48,8 @@ class Reporting:
         except Overtaken:
             return False
         if body is not None:
-            self._cache.put(read_tenant(body))
+            for workspace in self._cache.put_written(tenant, read_tenant(body)):
+                self._again(workspace)
         for condition in transitions(tenant.status.conditions, status.conditions):
             log.info(
                 "tenant turned",

@@ -187,7 +187,10 @@ class _Operator:
                 policy=born_policy(settings.tenants.install_tenant_policy),
             ),
             saturation=Saturation(members),
-            reporting=Reporting(cluster=cluster, cache=self._cache, instance=socket.gethostname()),
+            reporting=Reporting(
+                cluster=cluster, cache=self._cache, again=self._queue.add, instance=socket.gethostname()
+            ),
+            again=self._queue.add,
             changes=self._changes,
             periods=Periods(),
             clock=clock,

@@ -31,6 +31,18 @@ def test_our_own_status_comes_back_and_is_no_work_but_somebody_elses_is() -> Non
     assert cache.put(tenant(resourceVersion="7", status={"observedGeneration": 9})) == {ACME}
 
 
+def test_what_others_changed_comes_back_with_our_own_write_and_is_work() -> None:
+    """The watch then brings a version that is known already: nobody else would say it."""
+    cache = Cache()
+    seen = tenant()
+    cache.put(seen)
+    ours = tenant(resourceVersion="6", status={"observedGeneration": 1}, finalizers=["rotavatar.dev/cleanup"])
+    assert cache.put_written(seen, ours) == set()
+    theirs = tenant(resourceVersion="8", generation=2, spec={"suspend": True}, status={"observedGeneration": 1})
+    assert cache.put_written(ours, theirs) == {ACME}
+    assert cache.put(theirs) == set()
+
+
 def test_tenants_of_a_workspace_are_known_by_age() -> None:
     cache = Cache()
     cache.put(tenant("young", creationTimestamp="2026-02-01T00:00:00Z"))

@@ -141,3 +141,10 @@ def _helm(helm: str, *words: str, given: str = "") -> str:
 def lint(name: str, *, helm: str) -> str:
     """`helm lint --strict` with a set of values. Raises Refused with its text where it finds something."""
     return _helm(helm, "lint", "--strict", str(CHART), "--values", str(CHART / f"ci/{name}-values.yaml"))
+
+
+def notes(name: str) -> str:
+    """What `helm install` prints at its end."""
+    chart, values = str(CHART), str(CHART / f"ci/{name}-values.yaml")
+    said = _helm("helm", "install", RELEASE, chart, "--namespace", NAMESPACE, "--dry-run=client", "--values", values)
+    return said.partition("\nNOTES:\n")[2]

@@ -45,15 +45,20 @@ class Comparing:
         namespaces: Sequence[str | None],
         add: Add,
         births: bool,
+        look_again: Callable[[], None],
         life: Life,
     ) -> None:
-        """`add` has a workspace reconciled; `births` says whether installations become tenants."""
+        """`add` has a workspace reconciled; `births` says whether installations become tenants.
+
+        `look_again` forgets which changes of Redis were seen: it may be another Redis by now, which counts from 1.
+        """
         self._cluster = cluster
         self._cache = cache
         self._workspaces = workspaces
         self._namespaces = namespaces
         self._add = add
         self._births = births
+        self._look_again = look_again
         self._life = life
         self.filled = asyncio.Event()
         """Set once the cache held every tenant that there was at the start."""
@@ -86,6 +91,7 @@ class Comparing:
             if at not in listed or listed[at].uid != uid:
                 self._remove(at, uid)
         self.filled.set()
+        self._look_again()
         await self._compare_records({f"{m.namespace}/{m.name}/{m.uid}" for m in listed.values()})
 
     async def _listed(self) -> dict[Named, Metadata]:

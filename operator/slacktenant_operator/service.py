@@ -157,6 +157,7 @@ class _Operator:
             namespaces=scopes,
             add=lambda workspace: self._queue.add(workspace, fresh=False),
             births=bool(settings.tenants.install_namespace),
+            look_again=self._changes.restart,
             life=life,
         )
         checking = Checking(slack)

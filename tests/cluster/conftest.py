@@ -11,6 +11,7 @@ from control_plane import audit
 from control_plane.plane import ControlPlane, Options, running
 from tests.cluster.accounts import Account, Rule, make_account
 from tests.cluster.operating import Operator, grant, operating
+from tests.cluster.staging import Stage, staging
 from tests.cluster.tenants import install_definition
 from tests.servers import Server
 
@@ -141,6 +142,35 @@ def remove_cluster_rules(plane: ControlPlane, namespace: str, name: str) -> None
 def audit_log(control_plane: ControlPlane) -> OwnAudit:
     """Who did what at the shared API server since the test began."""
     return OwnAudit(control_plane.audit_log)
+
+
+STAGED = "test-staged"
+
+
+@pytest.fixture(scope="session")
+def quiet_plane(tmp_path_factory: pytest.TempPathFactory, audit_logs: AuditLogs) -> Iterator[ControlPlane]:
+    """An API server without controllers: nobody but the person and the operator changes anything there."""
+    with running(tmp_path_factory.mktemp("quiet"), Options()) as plane:
+        audit_logs.add(plane)
+        install_definition(plane)
+        plane.api.post("/api/v1/namespaces", {"metadata": {"name": STAGED}})
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def staged_kubeconfig(quiet_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The operator's, with the Roles that we ship, those for installations too."""
+    return grant(quiet_plane, STAGED, tmp_path_factory.mktemp("staged"), "namespaced", "installations")
+
+
+@pytest.fixture
+async def stage(
+    quiet_plane: ControlPlane, staged_kubeconfig: Path, valkey: Server, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    """The parts of an operator, to be driven by hand in an empty namespace and an empty Redis."""
+    async with staging(quiet_plane, valkey, tmp_path, namespace=STAGED, kubeconfig=staged_kubeconfig) as stage:
+        await stage.begin()
+        yield stage
 
 
 @pytest.fixture

@@ -39,7 +39,21 @@ LEASE = 31.0
 CHORE_LEASE = 61.0
 A_MONTH = 31 * 24 * 3600
 READS = frozenset(
-    {"HGETALL", "HGET", "GET", "EXISTS", "ZRANGE", "ZSCORE", "SMEMBERS", "SSCAN", "SCARD", "XLEN", "XINFO", "XPENDING"}
+    {
+        "HGETALL",
+        "HGET",
+        "GET",
+        "EXISTS",
+        "ZRANGE",
+        "ZSCORE",
+        "SMEMBERS",
+        "SSCAN",
+        "SCARD",
+        "ZCARD",
+        "XLEN",
+        "XINFO",
+        "XPENDING",
+    }
     | {"XREADGROUP", "XAUTOCLAIM", "XGROUP", "TIME", "HMGET", "INFO", "HSETNX", "SCAN", "FLUSHALL", "DEL", "GETRANGE"}
 )
 CLAIMS = frozenset({"claim", "claim_chore"})

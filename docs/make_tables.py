@@ -150,7 +150,8 @@ def _shown(value: object) -> str:
 
 def metrics_page() -> str:
     """The page docs/metrics.md."""
-    sections = [("Of every process", "rotavatar"), *((f"Of {name}", name) for name in PROCESSES)]
+    shared = ("Of one rotator or publisher at a time, for all", "rotavatar.shared")
+    sections = [("Of every process", "rotavatar"), shared, *((f"Of {name}", name) for name in PROCESSES)]
     return "\n".join([METRICS_BEFORE, *(_metrics(title, package) for title, package in sections)])
 
 
@@ -174,7 +175,13 @@ def _declared(package: str) -> set[MetricWrapperBase]:
         for value in vars(module).values()
         if isinstance(value, MetricWrapperBase) and not value._labelvalues  # noqa: SLF001
     }
-    return everywhere if package == "rotavatar" else everywhere - _declared("rotavatar")
+    if package == "rotavatar.shared":
+        return everywhere
+    return everywhere - (_declared("rotavatar.shared") if package == "rotavatar" else _everybodys())
+
+
+def _everybodys() -> set[MetricWrapperBase]:
+    return _declared("rotavatar") | _declared("rotavatar.shared")
 
 
 def with_tables(page: str) -> str:

@@ -79,9 +79,9 @@ MUTATIONS: Final = (
         2,
         "a job is acked before its effect",
         "services/rotavatar/consumer.py",
-        "return None if await handle(entry, job) else entry",
+        "finished = await handle(entry, job)",
         "await self._jobs.finish(entry.partition, entry.stream, [entry.id])\n"
-        "                    return None if await handle(entry, job) else entry",
+        "                finished = await handle(entry, job)",
         CONSUMER,
     ),
     Mutation(
@@ -176,8 +176,8 @@ MUTATIONS: Final = (
         4,
         "a workspace may fill all publishes under way",
         f"{LUA}/claim_publish.lua",
-        "math.min(want - #claimed / 3, most, cap - under_way,",
-        "math.min(want - #claimed / 3, most,",
+        "math.min(want - #claimed / 4, most, cap - under_way,",
+        "math.min(want - #claimed / 4, most,",
         "tests/integration/test_publisher_pacing.py::test_workspaces_that_answer_slowly_delay_no_other",
     ),
     Mutation(

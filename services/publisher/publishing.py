@@ -124,7 +124,8 @@ class Publisher:
         now = self._clock.now()
         metrics.PUBLISHES.labels(result.outcome).inc()
         if result.outcome == "ok":
-            metrics.PUBLISH_SECONDS.observe(max(0.0, (now - tab.marked_ms / 1000) / self._clock.span(1.0)))
+            seconds = max(0.0, (now - tab.marked_ms / 1000) / self._clock.span(1.0))
+            metrics.PUBLISH_SECONDS.labels("yes" if tab.looking else "no").observe(seconds)
         if result.form is not None:
             self._remember(tab, result.form)
         if result.hold:

@@ -23,6 +23,7 @@ from rotavatar.health import Heartbeat, serving_probes
 from rotavatar.keyring import KeyRing
 from rotavatar.process import Life
 from rotavatar.settings import PublisherSettings
+from rotavatar.shared import office
 from rotavatar.slack import SlackAddresses, SlackClient
 from rotavatar.starting import redis_when_there
 from rotavatar.store import JobStore, LeaseStore, MemberStore, PublishStore, WorkspaceStore
@@ -110,6 +111,7 @@ async def serve(settings: PublisherSettings, life: Life) -> None:
                     "apps": apps.keep_fresh(),
                     "pictures": _look_for_pictures(library),
                     "count": _count(publishing),
+                    "shared facts": office(redis, clock=clock, keys=ring).run(),
                 },
             )
     await redis.close()

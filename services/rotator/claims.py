@@ -128,14 +128,21 @@ class Claims:
             want=self._hands - self._busy,
         )
         for claim in claims:
-            if claim.due_ms is not None:
-                lateness.observe(max(0.0, now - claim.due_ms / 1000) / self._clock.span(1.0))
+            self._measure(claim, now)
             self._busy += 1
             before = self._at_work.get((claim.workspace, claim.user))
             task = tasks.create_task(self._carry_out(claim, now, after=before))
             self._at_work[claim.workspace, claim.user] = task
             task.add_done_callback(partial(self._done, claim))
         return len(claims)
+
+    def _measure(self, claim: Claim, now: float) -> None:
+        """Count how late a rotation is, and how much of that the pacer or Slack's Retry-After made."""
+        if claim.due_ms is None:
+            return
+        due, free = claim.due_ms / 1000, max(claim.due_ms, claim.ready_ms) / 1000
+        lateness.labels("slack").observe(max(0.0, min(now, free) - due) / self._clock.span(1.0))
+        lateness.labels("ours").observe(max(0.0, now - free) / self._clock.span(1.0))
 
     def _done(self, claim: Claim, task: asyncio.Task[None]) -> None:
         if self._at_work.get((claim.workspace, claim.user)) is task:

@@ -8,7 +8,6 @@ import structlog
 
 from rotator.choices import Choice, applied
 from rotator.joining import joined
-from rotator.measures import jobs as measured
 from rotator.placement import placed
 from rotator.replies import Asked, answer, payload
 from rotator.revocations import Revocations
@@ -87,7 +86,6 @@ class Jobs:
                 finished = False
             case _:
                 finished = await self._choice(entry.ack, job)
-        measured.labels(kind=type(job).__name__, outcome="done").inc()
         return finished
 
     async def _choice(self, ack: Ack, job: Choice) -> bool:

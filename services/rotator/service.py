@@ -12,7 +12,6 @@ from rotator.chores import Chores
 from rotator.claims import HANDS, Claims
 from rotator.farewell import Farewell
 from rotator.jobs import Jobs
-from rotator.letters import LetterCount
 from rotator.notice import Notice
 from rotator.policing import Policing
 from rotator.revocations import Revocations
@@ -30,6 +29,7 @@ from rotavatar.keyring import KeyRing
 from rotavatar.photo_store import open_photo_store
 from rotavatar.process import Life
 from rotavatar.settings import RotatorSettings
+from rotavatar.shared import office
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
 from rotavatar.starting import redis_when_there
 from rotavatar.store import JobStore, LeaseStore, MemberStore, WorkspaceStore
@@ -146,7 +146,7 @@ async def serve(settings: RotatorSettings, life: Life) -> None:
                     "keys": ring.keep_fresh(),
                     "apps": apps.keep_fresh(),
                     "pictures": _look_for_pictures(wardrobe),
-                    "letters": LetterCount(jobs=jobs, clock=clock).run(),
+                    "shared facts": office(redis, clock=clock, keys=ring).run(),
                 },
             )
     await redis.close()

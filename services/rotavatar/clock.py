@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from rotavatar.errors import Unavailable
+from rotavatar.metrics import REDIS_UP
 
 log = structlog.get_logger()
 
@@ -161,6 +162,7 @@ class RedisClock:
         self._offset = redis_time - (before + after) / 2
         self._pace = pace
         self._known_until = before + self._offset + NOTICE_SECONDS
+        REDIS_UP.set(1)
 
     async def run(self) -> None:
         """Keep measuring until cancelled; while Redis is away the counter runs on."""
@@ -169,4 +171,5 @@ class RedisClock:
             try:
                 await self.synchronise()
             except (OSError, TimeoutError, Unavailable) as error:
+                REDIS_UP.set(0)
                 log.warning("clock not synchronised", error=type(error).__name__)

@@ -8,6 +8,7 @@ something else was away is not counted.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -17,7 +18,8 @@ import structlog
 from rotavatar.clock import Clock
 from rotavatar.errors import MalformedMessage, RequestRefused, Unavailable
 from rotavatar.hands import Hands
-from rotavatar.messages import Job, decode
+from rotavatar.messages import Job, decode, kind_of
+from rotavatar.metrics import JOBS
 from rotavatar.redis import Redis
 from rotavatar.store.jobs import Entry, JobStore
 
@@ -103,10 +105,17 @@ class Consumer:
         """Hand over what was read, by partition, at most `hands` jobs at a time, until stopped."""
 
         async def whole(batch: Batch, busy: Hands) -> None:
+            outcome = "failed"
             try:
                 await handle(batch)
+                outcome = "done"
+            except Unavailable:
+                outcome = "put_off"
+                raise
             finally:
                 busy.release(len(batch))
+                for kind, number in Counter(kind_of(job) for _, job in batch).items():
+                    JOBS.labels(kind, outcome).inc(number)
 
         await self._consume(whole, hands)
 
@@ -179,7 +188,7 @@ class Consumer:
 
     async def _give_up(self, entry: Entry, reason: str, hands: Hands) -> None:
         try:
-            await self._bury(entry, reason)
+            await self._bury(entry, reason, kind="unread")
         finally:
             hands.release()
 
@@ -187,13 +196,17 @@ class Consumer:
         """Returns the entry if it is done but not finished yet."""
         try:
             async with asyncio.timeout(JOB_SECONDS):
-                return None if await handle(entry, job) else entry
+                finished = await handle(entry, job)
+            JOBS.labels(kind_of(job), "done").inc()
+            return None if finished else entry  # noqa: TRY300 - what failed is told below
         except RequestRefused as error:
-            await self._bury(entry, str(error))
+            await self._bury(entry, str(error), kind=kind_of(job))
         except Unavailable as error:
+            JOBS.labels(kind_of(job), "put_off").inc()
             log.warning("job put off", workspace=job.workspace, trace=job.trace, reason=str(error))
             await self._put_off([entry])
         except Exception as error:  # noqa: BLE001 - any failure of one job must leave the others alone
+            JOBS.labels(kind_of(job), "failed").inc()
             log.warning(
                 "job failed",
                 kind=type(job).__name__,
@@ -211,7 +224,8 @@ class Consumer:
         with suppress(Unavailable):
             await self._jobs.put_off(entries, consumer=self._name)
 
-    async def _bury(self, entry: Entry, reason: str) -> None:
+    async def _bury(self, entry: Entry, reason: str, *, kind: str) -> None:
+        JOBS.labels(kind, "buried").inc()
         log.error("job buried", stream=entry.stream, id=entry.id, attempt=entry.attempt, reason=reason)
         await self._jobs.bury(entry, reason=reason, now_ms=int(self._clock.now() * 1000))
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rotavatar.errors import ConfigurationError, RotavatarError
-from rotavatar.metrics import LOOP_LAG_SECONDS
+from rotavatar.metrics import HEARTBEAT_AGE_SECONDS, LOOP_LAG_SECONDS
 
 log = structlog.get_logger()
 
@@ -136,6 +136,8 @@ async def serving_probes(
     """
     opened = listen(host, port, setting="ROTAVATAR_METRICS_PORT")
     app = probes(heartbeats=heartbeats, checks=checks or {})
+    for beat in heartbeats:
+        HEARTBEAT_AGE_SECONDS.labels(beat.name).set_function(beat.age)
     server = EmbeddedServer(
         uvicorn.Config(
             app,

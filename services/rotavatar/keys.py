@@ -28,6 +28,9 @@ APP_SOURCES = "rv:{p00}:appsources"
 SWEPT = "rv:{p00}:swept"
 """String: how far the sweep of the photo store has come."""
 
+OFFICE = "rv:{p00}:office"
+"""String with expiry: the process that tells the facts which all of them share."""
+
 
 def partition_of(workspace: Workspace) -> int:
     """The partition of a workspace: the same on every machine and for ever."""

@@ -161,6 +161,12 @@ PublishMessage = PublishAsked
 Job = ScheduleMessage | PublishMessage
 """Every kind there is."""
 
+
+def kind_of(job: Job) -> str:
+    """The word by which a job is known in its stream, in the metrics and on the page of messages."""
+    return str(type(job).__struct_config__.tag)
+
+
 _DECODER: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
 _ENCODER = msgspec.json.Encoder()
 

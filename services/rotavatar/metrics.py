@@ -19,6 +19,25 @@ SLACK_CALL_SECONDS = Histogram(
     buckets=(0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0),
 )
 
+BUILD = Gauge(
+    "rotavatar_build_info",
+    "Always 1: which process this is, of which version of Rotavatar, on which Python.",
+    ["process", "version", "python"],
+)
+
+REDIS_UP = Gauge("rotavatar_redis_up", "1 where Redis answered the last time it was asked for the time, each 5 s.")
+
+JOBS = Counter(
+    "rotavatar_jobs",
+    "Attempts at jobs by kind and by what came of them: done, failed (tried again), put_off (something was away; not "
+    "counted as an attempt), buried (a dead letter now; unread where nobody could say of which kind it is).",
+    ["kind", "outcome"],
+)
+
+HEARTBEAT_AGE_SECONDS = Gauge(
+    "rotavatar_heartbeat_age_seconds", "How long ago a loop of the process began its last round.", ["loop"]
+)
+
 LOOP_LAG_SECONDS = Gauge(
     "rotavatar_loop_lag_seconds",
     "How much later than planned the last beat of the process's event loop came.",

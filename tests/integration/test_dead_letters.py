@@ -10,11 +10,11 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from rotator.letters import LetterCount
 from rotavatar import keys
 from rotavatar.clock import ManualClock
 from rotavatar.redis import Redis
-from rotavatar.store import JobStore
+from rotavatar.shared.backlog import Backlog
+from rotavatar.store import BacklogStore, JobStore
 from rotavatar.store.jobs import Entry
 from tests.publishing import stage
 from tests.servers import Server, free_port
@@ -44,17 +44,17 @@ async def test_dead_letters_of_both_streams_are_counted_and_those_that_went_are_
     redis = await Redis.connect(request.getfixturevalue(server).url, name="test")
     jobs, clock = JobStore(redis), ManualClock()
     now_ms = int(clock.now() * 1000)
-    count = LetterCount(jobs=jobs, clock=clock)
-    await count.count()
+    count = Backlog(store=BacklogStore(redis), jobs=jobs, clock=clock)
+    await count.count_letters()
     assert told() == ({}, 0.0)
     await bury(jobs, 3, keys.schedule_jobs(3), at_ms=now_ms - 7_000)
     await bury(jobs, 3, keys.publish_jobs(3), at_ms=now_ms - 1_000)
     await bury(jobs, 9, keys.publish_jobs(9), at_ms=now_ms - 90_000)
-    await count.count()
+    await count.count_letters()
     assert told() == ({"3": 2.0, "9": 1.0}, 90.0)
     for letter in await jobs.dead_letters(9):
         await jobs.drop(letter)
-    await count.count()
+    await count.count_letters()
     assert told() == ({"3": 2.0}, 7.0)
     await redis.close()
 

@@ -73,7 +73,7 @@ async def test_it_publishes_counts_and_stops_when_asked_without_a_token_in_its_l
         metrics = (await client.get("/metrics")).text
         assert 'rotavatar_publishes_total{outcome="ok"} 2.0' in metrics
         assert 'rotavatar_publishes_total{outcome="again"} 1.0' in metrics
-        assert "rotavatar_publish_latency_seconds_count 2.0" in metrics
+        assert 'rotavatar_publish_latency_seconds_count{looking="yes"} 2.0' in metrics
         assert "rotavatar_publishes_wanted_tabs 0.0" in metrics
         process.send_signal(signal.SIGTERM)
         out, _ = await asyncio.wait_for(process.communicate(), SECONDS)

@@ -1,6 +1,8 @@
 """The only modules that issue Redis commands, each about one subject."""
 
 from rotavatar.store.apps import AppStore
+from rotavatar.store.backlog import BacklogStore
+from rotavatar.store.census import CensusStore
 from rotavatar.store.changes import ChangeStore
 from rotavatar.store.consents import ConsentStore
 from rotavatar.store.demand import Demand, DemandStore
@@ -14,6 +16,8 @@ from rotavatar.store.workspaces import WorkspaceStore
 __all__ = [
     "Ack",
     "AppStore",
+    "BacklogStore",
+    "CensusStore",
     "ChangeStore",
     "Claim",
     "Commit",

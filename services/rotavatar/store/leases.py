@@ -36,6 +36,14 @@ class LeaseStore:
         async with self._held(keys.partition_of(workspace), keys.photos(workspace, user), seconds) as got:
             yield got
 
+    async def hold_office(self, name: str, *, seconds: float) -> bool:
+        """Whether the process `name` is the one that tells the shared facts; it is for `seconds` where nobody was."""
+        return bool(await self._redis.run(0, "office", [keys.OFFICE], [name, int(seconds * 1000)]))
+
+    async def leave_office(self, name: str) -> None:
+        """Let another process tell the shared facts, if `name` is the one that does."""
+        await self._redis.run(0, "release", [keys.OFFICE], [name])
+
     async def refresh_slot(self, workspace: Workspace, limit: Limit, *, now_ms: int) -> int:
         """One token refresh out of the share of the workspace's partition, `limit`: `now_ms`, or when to ask again."""
         partition = keys.partition_of(workspace)

@@ -81,6 +81,8 @@ class Claim(msgspec.Struct, frozen=True):
     user: User
     fence: int
     due_ms: float | None = None
+    ready_ms: float = 0.0
+    """From when on the pacers, and Slack, let somebody of the workspace go: what was later than this is our doing."""
 
     @property
     def given_up(self) -> bool:
@@ -166,10 +168,10 @@ class MemberStore:
             [keys.ready(partition)],
             [keys.tag(partition), now_ms, want, lease_end_ms, self._cap, DEFAULT_LIMITS, want],
         )
-        rows = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
+        rows = zip(*(reply[place::5] for place in range(5)), strict=True)
         return [
-            Claim(Workspace(w.decode()), User(u.decode()), int(fence), float(due) if due else None)
-            for w, u, fence, due in rows
+            Claim(Workspace(w.decode()), User(u.decode()), int(fence), float(due) if due else None, float(ready or 0))
+            for w, u, fence, due, ready in rows
         ]
 
     async def next_ready(self, partition: int) -> float | None:

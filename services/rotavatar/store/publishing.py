@@ -33,11 +33,15 @@ class Looked(StrEnum):
 
 
 class Tab(NamedTuple):
-    """One Home tab that may be published now; `marked_ms` is when it was first asked for."""
+    """One Home tab that may be published now; `marked_ms` is when it was first asked for.
+
+    `looking` is whether its member looked at it when it was claimed.
+    """
 
     workspace: Workspace
     user: User
     marked_ms: int
+    looking: bool = False
 
 
 UNDER_WAY: Final = 8
@@ -83,8 +87,11 @@ class PublishStore:
             [keys.publish_ready(partition)],
             [keys.tag(partition), now_ms, want, lease_end_ms, DEFAULT_LIMITS, most, self._cap],
         )
-        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return [Tab(Workspace(w.decode()), User(user.decode()), int(marked)) for w, user, marked in rows]
+        rows = zip(*(reply[place::4] for place in range(4)), strict=True)
+        return [
+            Tab(Workspace(w.decode()), User(user.decode()), int(marked), looking=bool(looks))
+            for w, user, marked, looks in rows
+        ]
 
     async def finish(
         self, workspace: Workspace, user: User, outcome: Published, *, now_ms: int, view_hash: str | None = None

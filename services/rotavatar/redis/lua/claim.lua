@@ -2,15 +2,16 @@
 -- Claim members whose rotation may start now, of as many workspaces as it takes, in the order of their readiness.
 -- KEYS[1] ready set
 -- ARGV    prefix, now (ms), members wanted, end of the leases (ms), in-flight cap, default limits, most per workspace
--- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), workspace, member ...;
--- who was given up is there too, with 0 for a fence: nothing is claimed for them.
+-- Returns a flat list: workspace, member, fence, due time (ms; '' for one that is taken over), the time (ms) for which
+-- the workspace stood in the ready set, workspace, member ...; who was given up is there too, with 0 for a fence: nothing
+-- is claimed for them.
 -- Each command costs a microsecond or two, so nothing is read twice: this is what bounds rotations in Redis.
 -- include: rotation
 local ready, prefix, now, want, lease_end, cap, default, most =
   KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local member_at, ws_at, due_at = prefix .. 'm:', prefix .. 'ws:', prefix .. 'due:'
 local flight_at, pace_at = prefix .. 'flight:', prefix .. 'pace:'
-local claimed, given_up, scored, unready = {}, {}, {}, {}
+local claimed, given_up, scored, unready, since = {}, {}, {}, {}, ''
 
 -- Leases of one member in a row whose worker died ('lo'). The first is taken over at once: processes are restarted. Then
 -- the member waits, and each for a time of their own, so that who kills their worker does not meet those again who were
@@ -24,7 +25,7 @@ local function take(w, user, key, due, version, attempt)
   local fence = tonumber(version) + 1
   call('HSET', key, 'v', fence, 'f', fence, 'a', tonumber(attempt or 0) + 1)
   local n = #claimed
-  claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, fence, due
+  claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4], claimed[n + 5] = w, user, fence, due, since
 end
 
 -- How long (ms) a member waits who lost `losses` leases in a row.
@@ -56,7 +57,7 @@ local function take_over(w, flight, granted, suspended)
       call('ZADD', flight, lease_end, user)
     else
       if m[1] then put_back(w, user, key, leaving, wait) end
-      if m[1] and losses >= GIVEN_UP then table.insert(given_up, { w, user, 0, '' }) end
+      if m[1] and losses >= GIVEN_UP then table.insert(given_up, { w, user, 0, '', '' }) end
       call('ZREM', flight, user)
       landed = landed + 1
     end
@@ -99,7 +100,7 @@ local function claim(w, suspended, limits, room)
   local in_flight = busy - landed
   local free = math.max(0, math.min(granted - lost, cap - in_flight))
   local started, head = take_due(w, due, flight, free, suspended)
-  local n = (#claimed - before) / 4
+  local n = (#claimed - before) / 5
   if n > 0 then
     pace.photo = math.max(pace.photo, now) + n * limits.photo[1]
     pace.profile = math.max(pace.profile, now) + n * limits.profile[1]
@@ -116,8 +117,10 @@ local function claim(w, suspended, limits, room)
   end
 end
 
-for _, w in ipairs(call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
-  local room = want - #claimed / 4
+local queue = call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want, 'WITHSCORES')
+for i = 1, #queue, 2 do
+  local w, room = queue[i], want - #claimed / 5
+  since = queue[i + 1]
   if room <= 0 then break end
   local record = call('HMGET', ws_at .. w, 's', 'su', 'lim')
   if record[1] then

@@ -3,7 +3,7 @@
 -- KEYS[1] publish-ready set
 -- ARGV    prefix, now (ms), tabs wanted, end of the leases (ms), default limits, most per workspace,
 --         publishes of one workspace that may be under way
--- Returns a flat list: workspace, member, time of the first mark (ms), workspace, member, time ...
+-- Returns a flat list: workspace, member, time of the first mark (ms), 1 for who is looking (else 0), workspace, member ...
 -- include: publishing
 local ready, prefix, now, want, lease_end, default, most, cap =
   KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -19,7 +19,7 @@ local function claim(w)
     redis.call('ZREM', flight, user)
   end
   local under_way = redis.call('ZCARD', flight)
-  local granted = math.min(want - #claimed / 3, most, cap - under_way,
+  local granted = math.min(want - #claimed / 4, most, cap - under_way,
     grants(now, pace.publish, pace.hold, limits.publish[1], limits.publish[2]))
   local background = grants(now, pace.background, 0, limits.background[1], limits.background[2])
   local taken, quiet = 0, 0
@@ -36,7 +36,7 @@ local function claim(w)
       if is_quiet then quiet = quiet + 1 else marked = marked + LOOKING end
       if marked > LATER then marked = marked - LATER end
       local n = #claimed
-      claimed[n + 1], claimed[n + 2], claimed[n + 3] = w, user, string.format('%.0f', marked)
+      claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = w, user, string.format('%.0f', marked), is_quiet and 0 or 1
     end
   end
   if taken > 0 then
@@ -51,7 +51,7 @@ local function claim(w)
 end
 
 for _, w in ipairs(redis.call('ZRANGE', ready, '-inf', now, 'BYSCORE', 'LIMIT', 0, want)) do
-  if #claimed / 3 >= want then break end
+  if #claimed / 4 >= want then break end
   if redis.call('EXISTS', prefix .. 'ws:' .. w) == 1 then
     claim(w)
   else

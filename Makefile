@@ -22,11 +22,11 @@ cluster-stop: $(READY) ## End it; its data stays
 
 ##@ Check it
 .PHONY: test test-quick test-unit test-integration test-browser test-chart test-cluster coverage lint format mutations
-test: lint system control-plane helm ## Everything: lint, all tests, coverage by branch with its floor
+test: lint system control-plane helm prometheus ## Everything: lint, all tests, coverage by branch with its floor
 	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term
 
 test-quick: $(READY) ## The tests that take seconds and need nothing of the system
-	$(PYTEST) -m "not slow and not browser and not redis7 and not cluster and not helm"
+	$(PYTEST) -m "not slow and not browser and not redis7 and not cluster and not helm and not prometheus"
 
 test-unit: $(READY) ## Pure functions only
 	$(PYTEST) tests/unit
@@ -43,7 +43,7 @@ test-chart: $(READY) helm ## The chart, the manifests and the images
 test-cluster: $(READY) control-plane ## Against a real Kubernetes API server
 	$(PYTEST) tests/cluster
 
-coverage: $(READY) system control-plane helm ## Like test, with a page per file in .cache/coverage/
+coverage: $(READY) system control-plane helm prometheus ## Like test, with a page per file in .cache/coverage/
 	$(PYTEST) --cov --cov-report=term --cov-report=html:.cache/coverage
 
 lint: $(READY) ## Format, lint, types, layers
@@ -77,7 +77,7 @@ docs: $(READY) ## Build the documentation into site/, every warning an error
 	@echo "open site/index.html"
 
 ##@ Care for it
-.PHONY: install requirements clean system control-plane helm
+.PHONY: install requirements clean system control-plane helm prometheus
 install: $(READY) ## Make or renew the environment .venv
 
 requirements: $(READY) ## Compile requirements/ from pyproject.toml (UPGRADE=1 takes the newest)
@@ -88,6 +88,9 @@ control-plane: $(READY) ## Build kube-apiserver, etcd and what else the tests ne
 
 helm: $(READY) ## Build Helm 4 and Helm 3, once for this person (four minutes)
 	@$(BIN)/python -m control_plane build helm helm3
+
+prometheus: $(READY) ## Build promtool, which judges metrics and alert rules, once for this person (four minutes)
+	@$(BIN)/python -m control_plane build promtool
 
 clean: ## Remove the environment, caches, built pages and the data of `make run` and `make cluster`
 	-@test ! -e .rotavatar/cluster/running.json || $(BIN)/python -m control_plane stop

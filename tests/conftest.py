@@ -20,6 +20,7 @@ from tests.servers import Cluster, Server, ToolMissingError, redis_binary, start
 FOREIGN_SETTINGS = ("ROTAVATAR_", "SLACK_")
 CLUSTER_TESTS = "tests/cluster"
 CHART_TESTS = "tests/chart"
+MONITORING_TESTS = "tests/monitoring"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -55,9 +56,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in tests/cluster needs the control plane, and in tests/chart Helm, and says so by its mark."""
+    """Everything in tests/cluster needs the control plane, in tests/chart Helm, in tests/monitoring promtool."""
+    needs = {
+        CLUSTER_TESTS: pytest.mark.cluster,
+        CHART_TESTS: pytest.mark.helm,
+        MONITORING_TESTS: pytest.mark.prometheus,
+    }
     for item in items:
-        for folder, mark in ((CLUSTER_TESTS, pytest.mark.cluster), (CHART_TESTS, pytest.mark.helm)):
+        for folder, mark in needs.items():
             if item.nodeid.startswith(f"{folder}/"):
                 item.add_marker(mark)
 
@@ -82,6 +88,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "browser": chromium_binary,
         "cluster": partial(_built, CONTROL_PLANE, target="control-plane"),
         "helm": partial(_built, ("helm", "helm3"), target="helm"),
+        "prometheus": partial(_built, ("promtool",), target="prometheus"),
     }
     for mark, look in tools.items():
         if any(item.get_closest_marker(mark) for item in session.items):

@@ -236,7 +236,7 @@ class Cluster:
         return await self._made(f"{TENANTS}/namespaces/{namespace}/{PLURAL}", body)
 
     async def delete_tenant(self, at: Named, uid: str) -> None:
-        """Ask for the end of a tenant; none and another one of that name are left alone."""
+        """Ask for the end of a tenant; none is well. Raises Overtaken where another has its name by now."""
         await self._delete(_tenant(at), uid)
 
     async def create_secret(self, namespace: str, body: Body) -> Body:
@@ -248,7 +248,7 @@ class Cluster:
         return await self._object("PUT", _secret(at), body)
 
     async def delete_secret(self, at: Named, uid: str) -> None:
-        """Delete a Secret; none and another one of that name are left alone."""
+        """Delete a Secret; none is well. Raises Overtaken where another has its name by now."""
         await self._delete(_secret(at), uid)
 
     async def create_event(self, namespace: str, body: Body) -> None:
@@ -282,7 +282,7 @@ class Cluster:
     async def _delete(self, path: str, uid: str) -> None:
         try:
             await self._call("DELETE", path, {"preconditions": {"uid": uid}})
-        except (_NotFound, Overtaken):
+        except _NotFound:
             return
 
     async def _call(

@@ -10,7 +10,7 @@ import structlog
 from rotavatar.errors import RotavatarError
 from rotavatar.keys import Workspace
 from slacktenant_operator.cache import Cache, named
-from slacktenant_operator.cluster import Cluster, Overtaken
+from slacktenant_operator.cluster import Cluster
 from slacktenant_operator.conditions import transitions
 from slacktenant_operator.model import API_VERSION, KIND, SlackTenant, TenantStatus, read_tenant, written
 from slacktenant_operator.reasons import Kind
@@ -43,10 +43,7 @@ class Reporting:
         if status == tenant.status:
             return False
         patch = difference(written(tenant.status), written(status))
-        try:
-            body = await self._cluster.patch_status(named(tenant), tenant.metadata.uid, patch)
-        except Overtaken:
-            return False
+        body = await self._cluster.patch_status(named(tenant), tenant.metadata.uid, patch)
         if body is not None:
             for workspace in self._cache.put_written(tenant, read_tenant(body)):
                 self._again(workspace)

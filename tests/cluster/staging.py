@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -35,6 +35,7 @@ from tests.cluster.operating import Body, Operator, operating
 from tests.faults.dying import Fuse, How, Killed, MortalRedis
 from tests.servers import Server
 
+F = TypeVar("F", bound=Fuse)
 ROUNDS: Final = 40
 """After so many looks at everything there must be nothing left to do."""
 
@@ -81,6 +82,11 @@ class Process:
             slack=stage.slack,
         )
         self._heard: dict[str, Body] = {}
+
+    def under(self, fuse: F) -> F:
+        """From now on its writes pass this one."""
+        self.fuse = self.redis._fuse = self.cluster._fuse = fuse
+        return fuse
 
     async def start(self, *, stale: Iterable[Body] | None = None) -> None:
         """Fill the caches, with the `stale` listing of tenants if there is one, and compare everything."""
@@ -137,6 +143,13 @@ class Process:
                 return
         raise AssertionError("it does not settle")
 
+    async def find_out(self) -> None:
+        """What the process does by itself after a while, and has to find whatever nobody told it of."""
+        for _ in range(4):
+            await self.parts._comparing.compare()
+            self.resync()
+            await self.work()
+
     def resync(self) -> None:
         """The period of every tenant is over."""
         self.parts._reconciling._periods = Periods(monotonic=lambda: float("inf"), random=lambda: 0.0)
@@ -154,6 +167,7 @@ class Stage:
         self.settings = load(OperatorSettings, world.environment())
         self.process = Process(self, Fuse())
         self.deaths = 0
+        self.latest = ""
         self._tokens: dict[str, str] = {}
 
     def arm(self, k: int, how: How) -> Fuse:
@@ -170,6 +184,7 @@ class Stage:
     def called(self, token: str) -> str:
         """Number the tokens of a run, as another run has others."""
         self._tokens.setdefault(token, f"token {len(self._tokens) + 1}")
+        self.latest = token
         return token
 
     async def apply_secret(self, name: str, **values: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from slack_simulator import homes, interactions, mischief, people, seeds, shown
+from slack_simulator import app_settings, homes, interactions, mischief, people, seeds, shown
 from slack_simulator.delivery import Answer
 from slack_simulator.errors import SlackError
 from slack_simulator.interactions import NothingThere
@@ -95,12 +95,31 @@ async def enterprise(slack: Slack, asked: Asked) -> Asked:
     return {"id": people.found_enterprise(slack, name=name, teams=[str(t) for t in asked.get("teams", [])])}
 
 
+async def workspace(slack: Slack, asked: Asked) -> Asked:
+    """POST workspace: found one more, with one person in it."""
+    team = people.found_team(slack, name=str(asked.get("name") or "Tidewater Press"))
+    member = people.join(slack, team=team.id, name="noor", real_name="Noor Haddad", title="Editor")
+    shown.show_workspace(slack, team.id)
+    return {"id": team.id, "user": member.id}
+
+
+async def install(slack: Slack, asked: Asked) -> Asked:
+    """POST install: the member installs the app from its settings at Slack, and sees its bot token there.
+
+    This is the one answer of the page's API with a token in it: the token is what is asked for.
+    """
+    team, member = _member(slack, asked)
+    return {"bot_token": app_settings.install_to_workspace(slack, team=team, user=member.id)}
+
+
 POSTS: dict[str, Callable[[Slack, Asked], Awaitable[Asked]]] = {
     "open_home": open_home,
     "action": action,
     "command": command,
     "photo": photo,
     "enterprise": enterprise,
+    "workspace": workspace,
+    "install": install,
 }
 
 

@@ -419,7 +419,11 @@ async def test_choosing_a_person_opens_their_home_tab(page: Page, stage: Stage) 
     await page.keyboard.press("Enter")
     assert (await stage.app.event("app_home_opened"))["event"]["user"] == other.id
     await expect(row).to_have_attribute("aria-current", "true")
-    await expect(workspace.get_by_test_id("home-nothing")).to_contain_text(other.real_name)
+    nothing = workspace.get_by_test_id("home-nothing")
+    await expect(nothing).to_contain_text(f"Choose {other.real_name} again")
+    await expect(nothing.get_by_test_id("install")).to_contain_text(f"as {other.real_name}")
+    await row.click()
+    assert (await stage.app.event("app_home_opened"))["event"]["user"] == other.id
     await stage.publish({"type": "header", "text": plain("Welcome")}, user=other.id)
     await expect(workspace.get_by_role("heading", name="Welcome")).to_be_visible()
 

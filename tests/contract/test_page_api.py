@@ -172,6 +172,30 @@ async def test_members_can_be_troubled(page):
     assert (await page.state())["workspaces"][0]["installed"] is False
 
 
+async def test_installing_from_the_settings_shows_the_bot_token_and_gives_nobodys_photo_away(page):
+    async with page.stream() as next_event:
+        founded = (await page.client.post("/ui/api/workspace", json={"name": "Quarry"})).json()
+        shown = (await next_event("state"))["workspace"]
+    assert (shown["id"], shown["installed"]) == (founded["id"], False)
+    token = (await page.post("install", team=founded["id"], user=founded["user"]))["bot_token"]
+    said = (await page.client.post("/api/auth.test", headers={"Authorization": f"Bearer {token}"})).json()
+    assert (said["ok"], said["team_id"]) == (True, founded["id"])
+    assert (await page.post("install", team=founded["id"], user=founded["user"]))["bot_token"] == token
+    added = (await page.state())["workspaces"][-1]
+    assert added["installed"] is True
+    assert [member["connected"] for member in added["members"]] == [False]
+    assert token not in json.dumps(await page.state())
+
+
+async def test_an_organisations_installation_is_not_repeated_in_one_of_its_teams(page):
+    await page.post("trouble/uninstall")
+    org = (await page.post("enterprise", teams=[page.team]))["id"]
+    page.sim.install(org, page.member.user)
+    await page.post("trouble/team_access", on=True)
+    refused = await page.post("install")
+    assert (refused["http"], refused["error"]) == (409, "cannot_install_an_org_installed_app")
+
+
 async def test_workspaces_can_be_troubled(page, app: Receiver):
     org = (await page.post("enterprise"))["id"]
     assert (await page.post("trouble/migrate", enterprise=org))["http"] == 200

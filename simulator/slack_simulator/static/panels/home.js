@@ -100,7 +100,9 @@ function absence(state, workspace, member, home) {
   return {
     kind: "nothing",
     title: "This is a work in progress",
-    text: `${app} has not published a Home tab for ${name}.`,
+    text: `${app} has not published a Home tab for ${name}. Choose ${name} again to look once more, or add it as ${name}.`,
+    install: state.app?.install_url,
+    label: `Add ${app} as ${name}`,
   };
 }
 

@@ -11,8 +11,9 @@ export PYTHON
 
 ##@ Use it
 .PHONY: run cluster cluster-stop
-run: $(READY) ## Start everything on this machine, with a simulated Slack, and print the page to open
-	@exec $(BIN)/rotavatar dev
+run: $(READY) ## Start everything on this machine, with a simulated Slack, and print the page (WITH=kubernetes: the operator too)
+	$(if $(filter-out kubernetes,$(WITH)),$(error WITH=$(WITH): there is only WITH=kubernetes))
+	@exec $(BIN)/rotavatar dev $(if $(WITH),--kubernetes) $(OPTIONS)
 
 cluster: $(READY) ## Start a real Kubernetes API server here, in the background, and print its KUBECONFIG line
 	@$(BIN)/python -m control_plane start

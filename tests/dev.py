@@ -49,6 +49,21 @@ def rotavatar(*arguments: str, folder: Path, environ: dict[str, str] | None = No
     )
 
 
+def shell(lines: list[str], *, folder: Path, seconds: float) -> str:
+    """What a person's shell prints who enters these lines. Raises AssertionError."""
+    ended = subprocess.run(
+        ["sh", "-ec", "\n".join(lines)],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{lines[-1]}: {ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
 @dataclass
 class Dev:
     """One `rotavatar dev` in a folder of its own."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 def start(folder: Path, say: Callable[[str], None]) -> None:
     """Start it and say how to use it; without effect but for that when it runs. Raises StartFailed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if found := _settled(folder, say):
+    if found := settled(folder, say):
         say("It runs already.")
     else:
         say("Starting etcd, kube-apiserver, kube-controller-manager and kube-scheduler (about 15 s) …")
@@ -70,6 +71,26 @@ def state(folder: Path) -> Running | None:
         return msgspec.json.decode((folder / "running.json").read_bytes(), type=Running)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def settled(folder: Path, say: Callable[[str], None]) -> Running | None:
+    """What runs there, once what is just starting has started, and what is just ending has ended."""
+    found, told = state(folder), False
+    while found is None and (pid := _holder(folder)) is not None:
+        if not told:
+            say(f"Process {pid} starts or ends there just now: waiting for it …")
+        told = True
+        time.sleep(POLL_SECONDS)
+        found = state(folder)
+    return found
+
+
+def exports(found: Running) -> list[str]:
+    """The lines that make a shell's kubectl speak to it. Raises ToolMissing."""
+    return [
+        f"  export KUBECONFIG={shlex.quote(found.kubeconfig)}",
+        f'  export PATH="{find("kubectl").parent}:$PATH"   # its kubectl',
+    ]
 
 
 def serve(folder: Path) -> None:
@@ -128,22 +149,9 @@ def _running(plane: ControlPlane) -> Running:
 def _told(found: Running, folder: Path) -> list[str]:
     return [
         f"Kubernetes {found.version} on {found.url}; its data and logs are in {folder}",
-        f"  export KUBECONFIG={found.kubeconfig}",
-        f'  export PATH="{find("kubectl").parent}:$PATH"   # its kubectl',
+        *exports(found),
         "`make cluster-stop` ends it.",
     ]
-
-
-def _settled(folder: Path, say: Callable[[str], None]) -> Running | None:
-    """What runs there, once what is just starting has started, and what is just ending has ended."""
-    found, told = state(folder), False
-    while found is None and (pid := _holder(folder)) is not None:
-        if not told:
-            say(f"Process {pid} starts or ends there just now: waiting for it …")
-        told = True
-        time.sleep(POLL_SECONDS)
-        found = state(folder)
-    return found
 
 
 @contextmanager

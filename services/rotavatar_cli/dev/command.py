@@ -25,6 +25,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class Policy(StrEnum):
+    """Which workspaces may install the app by OAuth (ROTAVATAR_INSTALL_POLICY)."""
+
+    OPEN = "open"
+    APPROVE = "approve"
+    DECLARED = "declared"
+
+
 class LogLevel(StrEnum):
     """The least severe events that are shown."""
 
@@ -39,7 +47,7 @@ def dev(
     port: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER", help="First of six ports in a row, for the page; 0 takes free ones.", min=0, max=65530
+            metavar="NUMBER", help="First of seven ports in a row, for the page; 0 takes free ones.", min=0, max=65529
         ),
     ] = FIRST,
     speed: Annotated[
@@ -52,6 +60,12 @@ def dev(
         ),
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget all workspaces and members first.")] = False,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="A real Kubernetes API server too, with the operator attached to it.")
+    ] = False,
+    install_policy: Annotated[
+        Policy, typer.Option(help="Which workspaces may add the app by themselves.")
+    ] = Policy.OPEN,
     without: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave a process out, to run it yourself; repeatable.")
     ] = None,
@@ -78,11 +92,16 @@ def dev(
 
     In a script: `rotavatar dev --port 0 --ready-file ready.json &` takes free ports and writes their addresses to
     ready.json once everything works (a line beginning with "ready" says so too). SIGTERM stops it, with exit code 0.
+
+    With --kubernetes it starts the API server of `make cluster` as well, or joins it, and runs the operator with the
+    account that we ship. .rotavatar/kubernetes has a SlackTenant for each simulated workspace, for `kubectl apply`.
     """
-    if absent := programs.missing():
+    if absent := programs.missing(kubernetes=kubernetes):
         raise CommandError(f"This needs {', '.join(absent)}, which are for development: use `make run` in a checkout.")
     folder = Folder(Path.cwd())
-    left_out = _checked(without or [])
+    left_out = _checked(without or [], kubernetes=kubernetes)
+    if install_policy is Policy.DECLARED and not kubernetes:
+        raise CommandError("--install-policy declared needs --kubernetes, where tenants are declared.", code=MISUSED)
     folder.make()
     with folder.alone():
         if reset:
@@ -97,12 +116,15 @@ def dev(
             ready_file=ready_file,
             log_level=log_level.value,
             draw=draw,
+            kubernetes=kubernetes,
+            install_policy=install_policy.value,
         )
         asyncio.run(Household(orders, _screen(colour=colour, log_format=log_format)).run())
 
 
-def _checked(names: list[str]) -> frozenset[str]:
-    possible = [name for name in programs.NAMES if name != "valkey"]
+def _checked(names: list[str], *, kubernetes: bool) -> frozenset[str]:
+    known = programs.NAMES_WITH_KUBERNETES if kubernetes else programs.NAMES
+    possible = [name for name in known if name not in ("valkey", "kubernetes")]
     for name in names:
         if name not in possible:
             raise CommandError(f"--without {name}: there is only {', '.join(possible)}.", code=MISUSED)

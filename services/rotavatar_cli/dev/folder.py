@@ -7,6 +7,8 @@
 .rotavatar/slack.json       what the simulated Slack remembers, its photos beside it
 .rotavatar/photos/          members' own photos, sealed
 .rotavatar/catalogue/       drawn avatars
+.rotavatar/cluster/         the local Kubernetes, the same one that `make cluster` starts in this folder
+.rotavatar/kubernetes/      the operator's access to it, and examples to apply
 """
 
 import fcntl
@@ -52,6 +54,10 @@ class Folder:
         self.environment = self.path / "environment"
         self.running = self.path / "running.json"
         self.vault_keys = self.path / "vault-keys"
+        self.cluster = self.path / "cluster"
+        self.kubernetes = self.path / "kubernetes"
+        self.stale_tenants = self.path / "stale-tenants"
+        """There while Kubernetes holds SlackTenants of workspaces that a reset has forgotten."""
         self._secrets = self.path / "secrets.json"
 
     def make(self) -> None:
@@ -61,11 +67,16 @@ class Folder:
         (self.path / ".gitignore").write_text("*\n")
 
     def reset(self) -> None:
-        """Forget everything but the drawn avatars, which are the same each time and take minutes."""
-        for folder in (self.valkey, self.photos, self.slack.with_suffix(".photos")):
+        """Forget everything but the drawn avatars, which are the same each time and take minutes.
+
+        Of Kubernetes only SlackTenants are to be forgotten, and only by whoever reaches it next.
+        """
+        for folder in (self.valkey, self.photos, self.slack.with_suffix(".photos"), self.kubernetes):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.slack, self._secrets, self.vault_keys, self.environment):
             file.unlink(missing_ok=True)
+        if self.cluster.exists():
+            self.stale_tenants.touch()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from rotavatar_cli.dev.programs import Addresses, Program
 from rotavatar_cli.dev.screen import Screen
 from rotavatar_cli.errors import CommandError
 
+if TYPE_CHECKING:
+    from rotavatar_cli.dev.kubernetes import Kubernetes
+
 FIRST_PICTURES = 2
 """Pictures of each pack that are drawn before the second one of any: the first change and the one after it."""
 
@@ -32,10 +36,18 @@ HOPELESS = 5
 MISCONFIGURED = 2
 """The exit code of a process whose settings it does not take (rotavatar.process)."""
 
-PATIENCE = {"valkey": 10.0, "slack": 5.0, "ingress_api": 12.0, "rotator": 12.0, "publisher": 12.0}
-"""Seconds that each process gets to end: longer than one call to Slack (10 s)."""
+PATIENCE = {
+    "valkey": 10.0,
+    "slack": 5.0,
+    "ingress_api": 12.0,
+    "rotator": 12.0,
+    "publisher": 12.0,
+    "operator": 12.0,
+    "kubernetes": 60.0,
+}
+"""Seconds that each process gets to end: longer than one call to Slack (10 s), and than four that end in order."""
 
-STOP_ORDER = (("ingress_api",), ("rotator", "publisher"), ("slack",), ("valkey",))
+STOP_ORDER = (("ingress_api", "operator"), ("rotator", "publisher"), ("slack",), ("valkey", "kubernetes"))
 """Who hands over work stops before who does it, and what all need goes last."""
 
 
@@ -50,6 +62,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     ready_file: Path | None = None
     log_level: str = "info"
     draw: bool = True
+    kubernetes: bool = False
+    install_policy: str = "open"
 
 
 class Household:
@@ -65,6 +79,7 @@ class Household:
         self._asked = asyncio.Event()
         self._drawing: asyncio.Task[None] | None = None
         self._drawing_process: asyncio.subprocess.Process | None = None
+        self._kubernetes = _kubernetes(orders.folder, screen) if orders.kubernetes else None
 
     async def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP. Raises CommandError when something cannot be started."""
@@ -94,9 +109,16 @@ class Household:
     async def _live(self) -> None:
         orders = self._orders
         shared = programs.settings(
-            folder=orders.folder, ports=orders.ports, secrets=orders.secrets, log_level=orders.log_level
+            folder=orders.folder,
+            ports=orders.ports,
+            secrets=orders.secrets,
+            log_level=orders.log_level,
+            install_policy=orders.install_policy,
+            kubernetes=orders.kubernetes,
         )
         write_environment(orders.folder, shared)
+        if self._kubernetes:
+            await self._start_kubernetes(self._kubernetes)
         self._drawing = drawn = asyncio.create_task(self._draw_first())
         self._start(programs.valkey(folder=orders.folder, ports=orders.ports))
         await self._until_redis_answers()
@@ -104,7 +126,13 @@ class Household:
         await self._until_there_is_a_catalogue(drawn)
         for program in programs.workers(shared, orders.ports):
             self._start(program)
+        if self._kubernetes:
+            await self._until_kubernetes_is_there(self._kubernetes)
+            kubeconfig = self._kubernetes.operator_kubeconfig
+            self._start(programs.operator(shared, orders.ports, kubeconfig=kubeconfig))
         await self._until_all_is_ready()
+        if self._kubernetes:
+            await self._write_examples(self._kubernetes)
         await self._until_there_is_a_picture(drawn)
         await self._set_speed()
         self._announce()
@@ -118,6 +146,39 @@ class Household:
         keeper = Keeper(program, self._screen, changed=self._write_running)
         self._keepers[program.name] = keeper
         keeper.start()
+
+    async def _start_kubernetes(self, kubernetes: "Kubernetes") -> None:
+        await kubernetes.build()
+        if not await kubernetes.joined():
+            self._screen.say("starting Kubernetes: etcd, an API server and controllers (about 15 s)")
+            self._start(programs.control_plane(folder=self._orders.folder))
+
+    async def _until_kubernetes_is_there(self, kubernetes: "Kubernetes") -> None:
+        while kubernetes.present() is None:
+            self._raise_if_hopeless()
+            await asyncio.sleep(POLL_SECONDS)
+        await kubernetes.attach()
+
+    async def _write_examples(self, kubernetes: "Kubernetes") -> None:
+        if "slack" not in self._keepers:
+            return
+        try:
+            await kubernetes.write_examples(self._at.page)
+        except (OSError, ValueError, KeyError) as error:  # what runs at its address is another one
+            self._screen.say("no examples could be written", level="warning", reason=str(error))
+
+    async def _follow(self, kubernetes: "Kubernetes") -> None:
+        """Attach the operator anew when another API server took the place of the one that it knows."""
+        if not kubernetes.replaced:
+            return
+        try:
+            await kubernetes.attach()
+        except CommandError as error:  # it went away again: the next look finds out
+            self._screen.say("Kubernetes started again, and is not usable yet", level="warning", reason=str(error))
+            return
+        self._screen.say("Kubernetes was started again: the operator is attached to it")
+        if "operator" in self._keepers:
+            self._keepers["operator"].renew()
 
     async def _draw_first(self) -> None:
         try:
@@ -213,26 +274,31 @@ class Household:
                 f"Open         {self._at.page}",
                 "             two Slack workspaces: add the app to one, choose in the Home tab, speed up the clock",
                 f"Rotavatar    {self._at.ingress}",
-                f"Metrics      {', '.join(str(port) for port in self._metrics_ports())} /metrics on 127.0.0.1",
+                f"Metrics      {', '.join(map(str, self._metrics_ports()))} /metrics on 127.0.0.1",
                 f"Data         {self._orders.folder.path}",
                 "Commands     rotavatar --dev members list, rotavatar --dev doctor, …",
                 "Stop         Ctrl-C; a second start goes on from there",
             ],
         )
+        if self._kubernetes:
+            self._screen.plain(self._kubernetes.advice())
         self._screen.announce(self._at.page)
         if self._orders.ready_file:
             write_private(self._orders.ready_file, self._running())
         self._write_running()
 
-    def _metrics_ports(self) -> tuple[int, int, int]:
+    def _metrics_ports(self) -> tuple[int, ...]:
         ports = self._orders.ports
-        return ports.ingress_metrics, ports.rotator_metrics, ports.publisher_metrics
+        operator = (ports.operator_metrics,) if self._kubernetes else ()
+        return ports.ingress_metrics, ports.rotator_metrics, ports.publisher_metrics, *operator
 
     async def _watch(self) -> None:
         """Say when a process that was started again can do its work."""
         known = {name: keeper.starts for name, keeper in self._keepers.items()}
         while True:
             await asyncio.sleep(0.2)
+            if self._kubernetes:
+                await self._follow(self._kubernetes)
             for name, keeper in self._keepers.items():
                 if keeper.starts == known[name] or keeper.pid is None:
                     continue
@@ -241,6 +307,8 @@ class Household:
                     self._screen.say(f"{name} works again")
 
     async def _works(self, keeper: Keeper) -> bool:
+        if keeper.program.name == "kubernetes":
+            return self._kubernetes is not None and self._kubernetes.present() is not None
         if not keeper.program.probe:
             return await redis_answers(self._at.redis_url)
         return (await answers(keeper.program.probe))[0]
@@ -296,4 +364,12 @@ class Household:
             "environment": str(self._orders.folder.environment),
             "processes": processes,
         }
+        if self._kubernetes:
+            told["kubeconfig"] = str(self._kubernetes.kubeconfig)
         return msgspec.json.format(msgspec.json.encode(told))
+
+
+def _kubernetes(folder: Folder, screen: Screen) -> "Kubernetes":
+    from rotavatar_cli.dev.kubernetes import Kubernetes  # noqa: PLC0415 - it is not installed everywhere
+
+    return Kubernetes(folder, screen)

@@ -41,6 +41,7 @@ class Keeper:
         self._screen = screen
         self._changed = changed
         self._stopping = asyncio.Event()
+        self._renewing = False
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -65,6 +66,11 @@ class Keeper:
                 self.kill()
                 await self._task
 
+    def renew(self) -> None:
+        """End the process and start it again, as what it runs on was replaced."""
+        self._renewing = True
+        self._signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End the process and all its children at once."""
         self._stopping.set()
@@ -79,6 +85,9 @@ class Keeper:
             self._changed()
             if self._stopping.is_set():
                 return
+            if self._renewing:
+                self._renewing = False
+                continue
             self.failures = 1 if time.monotonic() - begun >= STEADY_SECONDS else self.failures + 1
             pause = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
             self._screen.say(

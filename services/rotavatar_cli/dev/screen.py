@@ -17,6 +17,8 @@ COLOURS = {
     "rotator": "33",
     "publisher": "34",
     "catalogue": "32",
+    "kubernetes": "94",
+    "operator": "95",
 }
 LEVELS = {"debug": "2", "warning": "33", "error": "1;31", "critical": "1;31"}
 KNOWN_FIELDS = ("event", "level", "timestamp", "process", "exception")
@@ -75,6 +77,11 @@ class Screen:
         rows += [f"│ {line.ljust(width - 1)}│" for line in ["", *lines, ""]]
         rows += [f"╰{'─' * width}╯"]
         self._write("\n".join(["", *(self._paint(row, "1;32") for row in rows), ""]))
+
+    def plain(self, lines: list[str]) -> None:
+        """Show people lines that they may copy as they are."""
+        if not self._raw:
+            self._write("\n".join([*lines, ""]))
 
     def clear(self) -> None:
         """Take the line of progress away."""

@@ -77,7 +77,7 @@ def test_free_ports_differ() -> None:
 
 
 def test_ports_follow_the_first_one() -> None:
-    first = next(base for base in range(18300, 30000, 7) if all(ports._is_free(base + n) for n in range(6)))
+    first = next(base for base in range(18300, 30000, 7) if all(ports._is_free(base + n) for n in range(7)))
     assert ports.choose(first) == ports.Ports(
         page=first,
         ingress=first + 1,
@@ -85,6 +85,7 @@ def test_ports_follow_the_first_one() -> None:
         rotator_metrics=first + 3,
         publisher_metrics=first + 4,
         valkey=first + 5,
+        operator_metrics=first + 6,
     )
 
 

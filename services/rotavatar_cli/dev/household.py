@@ -51,6 +51,13 @@ STOP_ORDER = (("ingress_api", "operator"), ("rotator", "publisher"), ("slack",),
 """Who hands over work stops before who does it, and what all need goes last."""
 
 
+WHAT_TO_DO = {
+    False: "two Slack workspaces: add the app to one, choose in the Home tab, speed up the clock",
+    True: "two Slack workspaces: declare one as below, choose somebody there, speed up the clock",
+}
+"""Without Kubernetes, and with it."""
+
+
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What shall run, and how."""
 
@@ -272,7 +279,7 @@ class Household:
             "Rotavatar is running",
             [
                 f"Open         {self._at.page}",
-                "             two Slack workspaces: add the app to one, choose in the Home tab, speed up the clock",
+                f"             {WHAT_TO_DO[self._kubernetes is not None]}",
                 f"Rotavatar    {self._at.ingress}",
                 f"Metrics      {', '.join(map(str, self._metrics_ports()))} /metrics on 127.0.0.1",
                 f"Data         {self._orders.folder.path}",

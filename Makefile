@@ -41,7 +41,7 @@ test-browser: $(READY) system ## In the system's Chromium
 test-chart: $(READY) helm ## The chart, the manifests and the images
 	$(PYTEST) tests/chart
 
-test-cluster: $(READY) control-plane ## Against a real Kubernetes API server
+test-cluster: $(READY) control-plane helm ## Against a real Kubernetes API server
 	$(PYTEST) tests/cluster
 
 coverage: $(READY) system control-plane helm prometheus ## Like test, with a page per file in .cache/coverage/

@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from control_plane.errors import ToolMissing
 from control_plane.locating import find
-from control_plane.pins import CONTROL_PLANE
+from control_plane.pins import TESTED
 from tests.chromium import chromium_binary
 from tests.network import stay_on_this_machine
 from tests.servers import Cluster, Server, ToolMissingError, redis_binary, start_cluster, valkey_binary
@@ -86,7 +86,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     tools: dict[str, Callable[[], object]] = {
         "redis7": redis_binary,
         "browser": chromium_binary,
-        "cluster": partial(_built, CONTROL_PLANE, target="control-plane"),
+        "cluster": partial(_built, TESTED, target="control-plane"),
         "helm": partial(_built, ("helm", "helm3"), target="helm"),
         "prometheus": partial(_built, ("promtool",), target="prometheus"),
     }

@@ -1,6 +1,6 @@
 """`python -m control_plane`: build the programs, and start or stop the control plane of this checkout.
 
-build [PROGRAM …]     build what is missing of these, or of what a control plane needs
+build [PROGRAM …]     build what is missing of these, or of what the tests need
 start, stop           the control plane of `make cluster`
 serve                 the same in the foreground; `start` runs it
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from control_plane import background
 from control_plane.building import ensure
 from control_plane.errors import ControlPlaneError
-from control_plane.pins import CONTROL_PLANE
+from control_plane.pins import CONTROL_PLANE, TESTED
 from control_plane.toolchain import CHECKOUT
 
 FOLDER = CHECKOUT / ".rotavatar" / "cluster"
@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m control_plane", description="A local Kubernetes control plane.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="build what is missing")
-    build.add_argument("programs", nargs="*", default=CONTROL_PLANE, help="names of programs")
+    build.add_argument("programs", nargs="*", default=TESTED, help="names of programs")
     for name, told in (("start", "start it in the background"), ("stop", "end it"), ("serve", "run it here")):
         one = commands.add_parser(name, help=told)
         one.add_argument("--folder", type=Path, default=FOLDER, help="where its data lies")

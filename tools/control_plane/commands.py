@@ -1,7 +1,7 @@
 """How each program is started: its arguments, and nothing else. Everything listens on 127.0.0.1."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 HOST: Final = "127.0.0.1"
 ISSUER: Final = "https://kubernetes.default.svc"
@@ -81,6 +81,29 @@ def controllers(program: Path, *, kubeconfig: Path, signing_key: Path, ca: Path)
     ]
 
 
-def scheduler(program: Path, *, kubeconfig: Path) -> list[str]:
-    """Binds pods to nodes."""
-    return [str(program), f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0"]
+def scheduler(program: Path, *, configuration: Path) -> list[str]:
+    """Binds pods to nodes; the file holds what `scheduling` makes."""
+    return [str(program), f"--config={configuration}", "--secure-port=0"]
+
+
+def scheduling(kubeconfig: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    """The configuration of a scheduler that looks after the pods which ask for one of `names`."""
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": str(kubeconfig)},
+        "leaderElection": {"leaderElect": False},
+        "profiles": [{"schedulerName": name} for name in names],
+    }
+
+
+def kwok(program: Path, *, kubeconfig: Path, stages: tuple[str, ...], annotation: str) -> list[str]:
+    """Looks after the nodes with `annotation`; without `stages`, which lie beside it, it does nothing and ends."""
+    return [
+        str(program),
+        f"--kubeconfig={kubeconfig}",
+        *(f"--config={program.parent / stage}" for stage in stages),
+        "--manage-all-nodes=false",
+        f"--manage-nodes-with-annotation-selector={annotation}",
+        "--node-lease-duration-seconds=40",
+    ]

@@ -140,6 +140,9 @@ FAMILIES: Final = (ETCD, KUBERNETES, HELM, HELM3, KWOK, PROMETHEUS)
 CONTROL_PLANE: Final = ("etcd", *KUBERNETES.programs)
 """What a control plane and its person need."""
 
+TESTED: Final = (*CONTROL_PLANE, "kwok")
+"""What the tests need: nodes besides."""
+
 
 def family_of(program: str) -> Family:
     """The family that holds `program`. Raises ToolMissing, with all names, when none does."""

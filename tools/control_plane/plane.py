@@ -1,5 +1,6 @@
-"""A control plane: etcd, one API server or several, and the controllers and the scheduler where they are asked for."""
+"""A control plane: etcd, one API server or several, and controllers, scheduler and nodes where they are asked for."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,13 +10,14 @@ from typing import Final
 
 import msgspec
 
-from control_plane import commands
+from control_plane import commands, nodes
 from control_plane.api import Api
 from control_plane.api_server import ApiServer
 from control_plane.credentials import Credentials
 from control_plane.errors import ControlPlaneError
 from control_plane.etcd import Etcd
 from control_plane.locating import find
+from control_plane.nodes import Node
 from control_plane.processes import Group, Process
 
 CONTROLLERS_SECONDS: Final = 90.0
@@ -34,6 +36,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Deletion of namespaces, garbage collection, default service accounts, Deployments and Jobs need them."""
     scheduler: bool = False
     """Pods get nodes, if there are any."""
+    scheduler_names: tuple[str, ...] = ("default-scheduler",)
+    """The values of a pod's `schedulerName` that the scheduler answers to."""
+    nodes: tuple[Node, ...] = ()
+    """Nodes on which pods are said to run; see control_plane.nodes."""
     audit: bool = True
     """Whether the API servers write down who did what; a benchmark does without."""
     durable: bool = False
@@ -57,7 +63,7 @@ class ControlPlane:
         self.etcd = Etcd(folder, self._group, durable=self.options.durable)
         self.api_server = self._new_api_server("kube-apiserver", ())
         self.api_servers = [self.api_server]
-        self._followers = self._controllers() + self._scheduler()
+        self._followers = self._controllers() + self._scheduler() + self._kwok()
 
     @property
     def url(self) -> str:
@@ -95,6 +101,7 @@ class ControlPlane:
             self.etcd.start()
             for server in self.api_servers:
                 server.start()
+            nodes.make(self.api, self.options.nodes)
             for follower in self._followers:
                 follower.start(self._follows(follower), seconds=CONTROLLERS_SECONDS)
         except BaseException:
@@ -199,13 +206,27 @@ class ControlPlane:
         if not self.options.scheduler:
             return []
         name = "kube-scheduler"
-        command = commands.scheduler(find(name), kubeconfig=self._kubeconfig_of(name))
+        configuration = self.folder / f"{name}.json"
+        configuration.write_text(
+            json.dumps(commands.scheduling(self._kubeconfig_of(name), self.options.scheduler_names))
+        )
+        command = commands.scheduler(find(name), configuration=configuration)
         return [Process(name, command, self.folder / "logs" / f"{name}.log", self._group)]
 
+    def _kwok(self) -> list[Process]:
+        if not self.options.nodes:
+            return []
+        command = commands.kwok(
+            find("kwok"), kubeconfig=self.kubeconfig, stages=nodes.STAGES, annotation=f"{nodes.FAKE}=fake"
+        )
+        return [Process("kwok", command, self.folder / "logs" / "kwok.log", self._group)]
+
     def _follows(self, process: Process) -> Callable[[], bool]:
-        """How one sees that a controller works; the scheduler has nothing to show before there is a pod."""
+        """How one sees that a follower works; the scheduler has nothing to show before there is a pod."""
         if process.name == "kube-scheduler":
             return lambda: True
+        if process.name == "kwok":
+            return lambda: nodes.ready(self.api, self.options.nodes)
         return lambda: self.api.exists(DEFAULT_ACCOUNT)
 
     def _kubeconfig_of(self, name: str) -> Path:

@@ -21,13 +21,13 @@ def install_definition(plane: ControlPlane) -> None:
     (definition,) = objects("crd/slacktenants.rotavatar.dev.yaml")
     assert definition == crd.definition()
     plane.api.post(DEFINITIONS, definition)
-    eventually(lambda: _serves(plane.api), "SlackTenants are served")
+    eventually(lambda: is_served(plane.api, collection("default")), "SlackTenants are served")
 
 
-def _serves(api: Api) -> bool:
-    """Whether the API server took the definition up: it says so a moment before it has its storage ready (429)."""
+def is_served(api: Api, path: str) -> bool:
+    """Whether the API server took a definition up: it says so a moment before it has its storage ready (429)."""
     try:
-        return api.exists(collection("default"))
+        return api.exists(path)
     except ApiError as error:
         if error.status == TOO_MANY_REQUESTS:
             return False

@@ -74,6 +74,7 @@ docs: $(READY) ## Build the documentation into site/, every warning an error
 	@$(BIN)/python docs/draw_sequences.py
 	$(BIN)/python -m rotavatar_cli.documentation > docs/cli.md
 	$(BIN)/python charts/make_reference.py
+	$(BIN)/python -m charts.make_rules
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site
 	@echo "open site/index.html"
 

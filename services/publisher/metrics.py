@@ -14,6 +14,9 @@ DEGRADED = Counter(
     ["form"],
 )
 
+for _form in ("plain", "notice"):  # there from the start, so that the first increase is seen
+    DEGRADED.labels(_form)
+
 PUBLISH_SECONDS = Histogram(
     "rotavatar_publish_latency_seconds",
     "From the first wish for a fresh tab to Slack's answer that it is shown, in real seconds, of members who look at "

@@ -20,4 +20,9 @@ swept = Counter(
     ["outcome"],
 )
 
+# What alerts look for is there from the start: the first increase of a series that appears with it would be unseen.
+for _outcome in ("given up", "put off"):
+    rotations.labels(outcome=_outcome)
+swept.labels(outcome="refused")
+
 chores = Counter("rotavatar_chores", "Steps of long work on a workspace, by kind and outcome.", ["kind", "outcome"])

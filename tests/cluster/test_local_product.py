@@ -194,6 +194,12 @@ def test_ctrl_c_stops_kubernetes_too_unless_somebody_else_started_it(
             assert "joining the Kubernetes that runs here already" in again.log
             Cluster(again).until(declared[0].team, "Ready")
             assert changes(Person(again.page, workspace=1))
+            command("stop", folder / ".rotavatar/cluster")
+            eventually(lambda: "Kubernetes has ended: `make cluster` starts it again" in again.log, "it says so")
+            command("start", folder / ".rotavatar/cluster")
+            eventually(lambda: "the operator is attached to it" in again.log, "the operator is attached")
+            Cluster(again).patch("northwind-cartography", suspend=True)
+            Cluster(again).until(declared[1].team, "Suspended")
             assert again.stop(signal.SIGTERM) == 0
         assert background.state(folder / ".rotavatar/cluster") is not None
     finally:

@@ -175,16 +175,8 @@ class Household:
             self._screen.say("no examples could be written", level="warning", reason=str(error))
 
     async def _follow(self, kubernetes: "Kubernetes") -> None:
-        """Attach the operator anew when another API server took the place of the one that it knows."""
-        if not kubernetes.replaced:
-            return
-        try:
-            await kubernetes.attach()
-        except CommandError as error:  # it went away again: the next look finds out
-            self._screen.say("Kubernetes started again, and is not usable yet", level="warning", reason=str(error))
-            return
-        self._screen.say("Kubernetes was started again: the operator is attached to it")
-        if "operator" in self._keepers:
+        """Start the operator again when another API server took the place of the one that it knows."""
+        if await kubernetes.followed() and "operator" in self._keepers:
             self._keepers["operator"].renew()
 
     async def _draw_first(self) -> None:

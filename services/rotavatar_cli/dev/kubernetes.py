@@ -72,18 +72,13 @@ class Kubernetes:
         self._folder = folder
         self._screen = screen
         self._known: background.Running | None = None
+        self._joined = self._missed = False
         self.operator_kubeconfig = folder.kubernetes / "operator.kubeconfig"
 
     @property
     def kubeconfig(self) -> Path:
         """The administrator's, for people."""
         return self._folder.cluster / "kubeconfig"
-
-    @property
-    def replaced(self) -> bool:
-        """Whether another API server runs now than the one that the operator was given access to."""
-        present = self.present()
-        return present is not None and present != self._known
 
     def present(self) -> background.Running | None:
         """What runs now, once it is ready."""
@@ -115,6 +110,7 @@ class Kubernetes:
         found = await asyncio.to_thread(background.settled, self._folder.cluster, self._line)
         if found is not None:
             self._screen.say("joining the Kubernetes that runs here already", url=found.url)
+            self._joined = True
         return found is not None
 
     async def attach(self) -> None:
@@ -138,6 +134,22 @@ class Kubernetes:
             namespace=programs.INSTALL_NAMESPACE,
         )
         self._known = present
+
+    async def followed(self) -> bool:
+        """Whether another API server took the place of the one that the operator knew; its access leads there now."""
+        present = self.present()
+        if present is None and self._joined and not self._missed:
+            self._screen.say("Kubernetes has ended: `make cluster` starts it again", level="warning")
+        self._missed = present is None
+        if present in (None, self._known):
+            return False
+        try:
+            await self.attach()
+        except CommandError as error:  # it went away again: the next look finds out
+            self._screen.say("Kubernetes started again, and is not usable yet", level="warning", reason=str(error))
+            return False
+        self._screen.say("Kubernetes was started again: the operator is attached to it")
+        return True
 
     async def write_examples(self, page: str) -> None:
         """Write a SlackTenant and its Secret for each team of the simulated Slack that has no app yet, to be applied.

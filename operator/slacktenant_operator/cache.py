@@ -59,6 +59,10 @@ class Cache:
         """Every tenant with its name."""
         return self._tenants.items()
 
+    def workspaces(self) -> list[Workspace]:
+        """Every workspace that a tenant names."""
+        return list(self._by_workspace)
+
     def get(self, at: Named) -> SlackTenant | None:
         """The tenant of that name."""
         return self._tenants.get(at)

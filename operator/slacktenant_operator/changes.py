@@ -1,4 +1,8 @@
-"""Looks each second which workspaces changed in Redis, and settles what was reconciled."""
+"""Looks each second which workspaces changed in Redis, and settles what was reconciled.
+
+It notices as well when Redis holds something else than before: it was emptied, or set back to a backup or a replica
+that was behind. The numbers of changes then go back; and whoever was away may come back so.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -19,31 +23,50 @@ PAGE = 500
 class Changes:
     """The marks that other processes leave on workspaces that they changed."""
 
-    def __init__(self, store: ChangeStore, *, changed: Callable[[Workspace], None], life: Life) -> None:
-        """`changed` is called for each workspace that was marked."""
+    def __init__(
+        self, store: ChangeStore, *, changed: Callable[[Workspace], None], doubted: Callable[[], None], life: Life
+    ) -> None:
+        """`changed` is called for each workspace that was marked, `doubted` where any may be another than before."""
         self._store = store
         self._changed = changed
+        self._doubted = doubted
         self._life = life
         self._after = [0] * PARTITIONS
+        self._last = [0] * PARTITIONS
         self._marks: dict[Workspace, int] = {}
 
     async def run(self) -> None:
         """Look until the process stops."""
+        away = False
         while await self._life.pause(LOOK_SECONDS):
             try:
                 await asyncio.gather(*(self._look(partition) for partition in range(PARTITIONS)))
             except Unavailable as error:
                 log.debug("changes not looked at", reason=str(error))
+                away = True
+                continue
+            if away:
+                log.info("redis is back")
+                self._doubted()
+            away = False
 
     async def _look(self, partition: int) -> None:
-        """Pass on what was marked after the last look. Redis that was lost counts from the beginning again."""
-        while page := await self._store.page(partition, after=self._after[partition], count=PAGE):
+        """Pass on what was marked after the last look."""
+        last = await self._store.last(partition)
+        if last < self._last[partition]:
+            log.warning("redis lost what it held", partition=partition)
+            self._after[partition] = 0
+            self._doubted()
+        self._last[partition] = last
+        while self._after[partition] < last:
+            page = await self._store.page(partition, after=self._after[partition], count=PAGE)
             for change in page:
                 self._marks[change.workspace] = change.number
                 self._changed(change.workspace)
-            self._after[partition] = page[-1].number
-            if len(page) < PAGE:
-                return
+            if len(page) == PAGE:
+                self._after[partition] = page[-1].number
+            else:
+                self._after[partition] = max([last, *(change.number for change in page)])
 
     def restart(self) -> None:
         """Look at every mark again: Redis may be another one, whose numbers are smaller."""

@@ -78,6 +78,11 @@ class Ears:
         """A record changed in Redis."""
         self._queue.add(workspace)
 
+    def everything(self) -> None:
+        """Redis may hold something else than before: look at every workspace, after what is fresh."""
+        for workspace in self._cache.workspaces():
+            self._queue.add(workspace, fresh=False)
+
 
 async def serve(settings: OperatorSettings, life: Life) -> None:
     """Run until `life` ends. Raises ConfigurationError before anything is done where a setting is wrong."""
@@ -148,7 +153,7 @@ class _Operator:
         workspaces = WorkspaceStore(redis)
         self._queue = WorkQueue(self._reconcile)
         self._ears = Ears(self._cache, self._queue)
-        self._changes = Changes(ChangeStore(redis), changed=self._ears.record, life=life)
+        self._changes = Changes(ChangeStore(redis), changed=self._ears.record, doubted=self._ears.everything, life=life)
         self._informer = SecretsInformer(cluster, scopes, changed=self._ears.secret)
         self._comparing = Comparing(
             cluster=cluster,

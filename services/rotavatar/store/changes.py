@@ -34,6 +34,10 @@ class ChangeStore:
             Change(Workspace(name.decode()), int(number)) for name, number in zip(rows[::2], rows[1::2], strict=True)
         ]
 
+    async def last(self, partition: int) -> int:
+        """The number of the last change in a partition. Less than before: this Redis lost what it held."""
+        return int(await self._redis.execute(partition, "GET", keys.change_counter(partition)) or 0)
+
     async def settle(self, workspace: Workspace, number: int) -> bool:
         """The workspace is as the change `number` wants it; False where it changed again and is to be looked at."""
         partition = keys.partition_of(workspace)

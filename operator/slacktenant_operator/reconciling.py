@@ -156,7 +156,7 @@ class Reconciling:
             changed |= await self._mirroring.mirror(workspace, tenant, after)
             if await self._mirroring.end(tenant, after):
                 return True, self._periods.left(workspace)
-        rotations = await self._saturation.of(workspace, after.policy, tally, look=full)
+        rotations = await self._saturation.of(workspace, after.policy.limits, tally)
         changed |= await self._report(workspace, tenant, after, resolved, synced, rotations=rotations, app=app)
         if full:
             self._periods.looked(workspace, tenant.spec.resync_period)
@@ -222,6 +222,7 @@ class Reconciling:
 
     def _next_look(self, workspace: Workspace, tenant: SlackTenant, resolved: Resolved) -> float:
         seconds = self._periods.left(workspace)
+        seconds = min(seconds, self._saturation.seconds_left(workspace) or seconds)
         if tenant.spec.app is not None:
             seconds = min(seconds, self._apps.seconds_left(tenant.spec.app) or seconds)
         if resolved.credentials is not None and resolved.credentials.reason is Reason.SLACK_UNAVAILABLE:
@@ -244,6 +245,7 @@ class Reconciling:
     ) -> bool:
         """No tenant holds for the workspace: do what the end of the last one asks for."""
         self._periods.forget(workspace)
+        self._saturation.forget(workspace)
         if record is None or not record.tenant:
             return False
         seen = {**ending.by_name(leaving), **self._cache.ended(workspace)}

@@ -20,7 +20,7 @@ from rotavatar.redis import Redis
 from rotavatar.settings import OperatorSettings, TenantSettings
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
 from rotavatar.starting import redis_when_there
-from rotavatar.store import AppStore, ChangeStore, MemberStore, WorkspaceStore
+from rotavatar.store import AppStore, ChangeStore, DemandStore, MemberStore, WorkspaceStore
 from rotavatar.vault import Vault
 from slacktenant_operator import handlers
 from slacktenant_operator.cache import Cache
@@ -192,7 +192,7 @@ class _Operator:
                 namespace=settings.tenants.install_namespace,
                 policy=born_policy(settings.tenants.install_tenant_policy),
             ),
-            saturation=Saturation(members),
+            saturation=Saturation(DemandStore(redis)),
             reporting=Reporting(
                 cluster=cluster, cache=self._cache, again=self._queue.add, instance=socket.gethostname()
             ),

@@ -1,16 +1,18 @@
 """What happens in Redis when a tenant goes, and when its finalizer may go. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from rotavatar.records import WorkspaceRecord
+from rotavatar.records import Status, WorkspaceRecord
 from slacktenant_operator.cache import CLEANUP, governs
-from slacktenant_operator.decision import released
+from slacktenant_operator.decision import is_oauth_born, released
 from slacktenant_operator.model import SlackTenant
 
 PATIENCE_SECONDS: Final = 600.0
-"""How long a tenant that is being deleted waits for Redis. What is left behind is found by the next comparison."""
+"""How long a tenant that is being deleted waits for Redis, or for Slack to revoke its token.
+
+What is left behind in Redis is found by the next comparison."""
 
 PATIENCE_OF_NAMESPACE_SECONDS: Final = 60.0
 """The same where its whole namespace is being deleted: somebody waits for that."""
@@ -21,9 +23,22 @@ def has_finalizer(tenant: SlackTenant) -> bool:
     return CLEANUP in tenant.metadata.finalizers
 
 
-def wants_finalizer(tenant: SlackTenant, *, members: int) -> bool:
-    """Whether there would be something to clean: who has nobody's data and no app of their own may go at once."""
-    return tenant.spec.deletion_policy == "Delete" and (members > 0 or tenant.spec.app is not None)
+def wants_finalizer(tenant: SlackTenant, record: WorkspaceRecord | None, *, members: int) -> bool:
+    """Whether there would be something to clean: members' data, an app of its own, a token that came by OAuth."""
+    if keeps(tenant):
+        return False
+    return members > 0 or tenant.spec.app is not None or _is_revocable(tenant, record)
+
+
+def _is_revocable(tenant: SlackTenant, record: WorkspaceRecord | None) -> bool:
+    """Whether the bot token is ours: nobody declares it, nor is about to."""
+    declares = tenant.spec.bot_token is not None and not is_oauth_born(tenant)
+    return record is not None and bool(record.credential) and not record.source and not declares
+
+
+def ends(before: WorkspaceRecord, after: WorkspaceRecord) -> bool:
+    """Whether the installation ends between two records."""
+    return before.status is not Status.UNINSTALLED and after.status is Status.UNINSTALLED
 
 
 def finalizers(tenant: SlackTenant, *, wanted: bool) -> list[str]:
@@ -51,7 +66,7 @@ def after_end(
     return released(record, keep=keep, now_ms=now_ms)
 
 
-def by_name(tenants: list[SlackTenant]) -> dict[str, SlackTenant]:
+def by_name(tenants: Iterable[SlackTenant]) -> dict[str, SlackTenant]:
     """Tenants by the name that a record has for them."""
     return {governs(tenant): tenant for tenant in tenants}
 

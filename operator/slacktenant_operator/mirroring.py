@@ -10,16 +10,18 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from rotavatar.configuration import Secret
 from rotavatar.credentials import Credential, open_credential, seal_credential
-from rotavatar.errors import ConfigurationError, Unavailable
+from rotavatar.errors import ConfigurationError, CredentialDead, SlackBusy, Unavailable
 from rotavatar.keys import Workspace
 from rotavatar.records import Status, Suspension, WorkspaceRecord
+from rotavatar.tokens import Tokens
 from rotavatar.vault import Owner, Vault
 from slacktenant_operator.cache import Cache
 from slacktenant_operator.checking import Checking
-from slacktenant_operator.cluster import Body, Cluster, Named, Overtaken, SecretContent
+from slacktenant_operator.cluster import Body, Cluster, Metadata, Named, Overtaken, SecretContent
 from slacktenant_operator.conversion import contradictions
 from slacktenant_operator.decision import OAUTH, ORIGIN, Sealed, is_oauth_born
 from slacktenant_operator.model import API_VERSION, KIND, SlackTenant, TenantPolicy, read_tenant
@@ -58,6 +60,7 @@ class Mirroring:
         informer: SecretsInformer,
         vault: Vault,
         checking: Checking,
+        tokens: Tokens,
         namespace: str,
         policy: Body,
     ) -> None:
@@ -67,6 +70,7 @@ class Mirroring:
         self._informer = informer
         self._vault = vault
         self._checking = checking
+        self._tokens = tokens
         self._namespace = namespace
         self._policy = policy
         self._mirrored: dict[Workspace, tuple[str, bytes]] = {}
@@ -133,18 +137,37 @@ class Mirroring:
     async def healed(self, workspace: Workspace, tenant: SlackTenant, *, app: str) -> Sealed | None:
         """The token that Redis lost, as the Secret has it and Slack confirms it; None where there is none."""
         found = await self._cluster.secret(self._secret_of(tenant))
-        token = None if found is None else found.data.get(TOKEN_KEY)
-        if found is None or token is None:
+        if found is None or TOKEN_KEY not in found.data:
             return None
-        text = Secret(token.decode("ascii", errors="replace"))
-        verdict = await self._checking.confirm(workspace, text, app=app)
+        credential = await self._renewed(workspace, tenant, found, app=app)
+        verdict = await self._checking.confirm(workspace, credential.access_token, app=app)
         if verdict.identity is None:
             log.warning("installation not healed", workspace=workspace, reason=verdict.finding.reason)
             if verdict.finding.status == "Unknown":
                 raise Unavailable("Slack cannot be asked about the token that Redis lost")
             return None
-        credential = _credential(found, text, tuple(sorted(verdict.identity.scopes)))
+        credential = replace(credential, scopes=tuple(sorted(verdict.identity.scopes)))
         return Sealed(seal_credential(self._vault, credential, Owner("bot", workspace)), "", verdict.identity)
+
+    async def _renewed(
+        self, workspace: Workspace, tenant: SlackTenant, found: SecretContent, *, app: str
+    ) -> Credential:
+        """The credential of a Secret, renewed where it expires: the new pair is in the Secret before it is used.
+
+        A process that dies in between leaves the old pair, whose refresh token Slack takes for a short while longer.
+        """
+        present = _credential(found)
+        try:
+            renewed = await self._tokens.renewed(workspace, present, app=app)
+        except CredentialDead as error:
+            log.warning("token not refreshed", workspace=workspace, code=error.code)
+            return present
+        except SlackBusy as error:
+            raise Unavailable(f"the token that Redis lost cannot be renewed now: {error}") from None
+        if renewed is not present:
+            await self._write(tenant, found.metadata, _data(renewed))
+            log.info("token refreshed", workspace=workspace, user="bot")
+        return renewed
 
     def _secret_of(self, tenant: SlackTenant) -> Named:
         reference = tenant.spec.bot_token
@@ -163,17 +186,21 @@ class Mirroring:
         data = _data(open_credential(self._vault, blob, Owner("bot", workspace)))
         if found is not None and found.data == data and found.owner == tenant.metadata.uid:
             return None
-        body = _secret(tenant, at, data)
         if found is not None and found.owner is None:
             log.warning("the Secret of an installation is somebody else's", workspace=workspace, secret=at.name)
             return None
         if found is None:
-            made = await self._cluster.create_secret(at.namespace, body)
+            made = await self._cluster.create_secret(at.namespace, _secret(tenant, at, data))
         else:
-            body["metadata"] |= {"uid": found.metadata.uid, "resourceVersion": found.metadata.resource_version}
-            made = await self._cluster.replace_secret(at, body) or {"metadata": {}}
+            made = await self._write(tenant, found.metadata, data)
         metadata = made["metadata"]
         return f"{metadata.get('uid', '')}/{metadata.get('resourceVersion', '')}"
+
+    async def _write(self, tenant: SlackTenant, present: Metadata, data: Mapping[str, bytes]) -> Body:
+        """Replace the Secret that is `present`; without metadata where it is gone. Raises Overtaken."""
+        body = _secret(tenant, present.named, data)
+        body["metadata"] |= {"uid": present.uid, "resourceVersion": present.resource_version}
+        return await self._cluster.replace_secret(present.named, body) or {"metadata": {}}
 
 
 def _secret(tenant: SlackTenant, at: Named, data: Mapping[str, bytes]) -> Body:
@@ -203,13 +230,12 @@ def _data(credential: Credential) -> dict[str, bytes]:
     return data
 
 
-def _credential(found: SecretContent, token: Secret, scopes: tuple[str, ...]) -> Credential:
-    refresh, expires = found.data.get("refreshToken"), found.data.get("expiresAt", b"")
+def _credential(found: SecretContent) -> Credential:
+    token, refresh, expires = found.data[TOKEN_KEY], found.data.get("refreshToken"), found.data.get("expiresAt", b"")
     return Credential(
-        access_token=token,
+        access_token=Secret(token.decode("ascii", errors="replace")),
         refresh_token=None if refresh is None else Secret(refresh.decode("ascii", errors="replace")),
         expires_at=int(expires) if expires.isdigit() else None,
-        scopes=scopes,
     )
 
 

@@ -64,7 +64,8 @@ SENTENCES: Final[Mapping[Reason, str]] = MappingProxyType(
         "spec.suspend to false to let it work, or delete this SlackTenant to refuse.",
         Reason.DUPLICATE: "Workspace {workspace} is declared by {first} already, which is older and holds. Delete one "
         "of the two.",
-        Reason.DELETING: "Being deleted: credentials of the workspace are destroyed first.",
+        Reason.DELETING: "Being deleted, and waits: {problem}. It is tried again for ten minutes at most, for one "
+        "where the namespace is being deleted too; then the SlackTenant goes all the same.",
         Reason.RESOLVED: "Every Secret that is referred to is there.",
         Reason.NOTHING_REFERENCED: "No Secret is referred to.",
         Reason.NOT_LABELLED: "Every Secret is there, but {secrets} lack the label rotavatar.dev/credential=true: a "

@@ -20,19 +20,22 @@ from rotavatar.redis import Redis
 from rotavatar.settings import OperatorSettings, TenantSettings
 from rotavatar.slack import SlackAddresses, SlackClient, Timeouts
 from rotavatar.starting import redis_when_there
-from rotavatar.store import AppStore, ChangeStore, DemandStore, MemberStore, WorkspaceStore
+from rotavatar.store import AppStore, ChangeStore, DemandStore, LeaseStore, MemberStore, WorkspaceStore
+from rotavatar.tokens import Tokens
 from rotavatar.vault import Vault
 from slacktenant_operator import handlers
 from slacktenant_operator.cache import Cache
 from slacktenant_operator.changes import Changes
 from slacktenant_operator.checking import AT_ONCE, CONFIRM_SECONDS, Checking
 from slacktenant_operator.cluster import Cluster, Named
+from slacktenant_operator.committing import Committing
 from slacktenant_operator.comparing import Comparing
 from slacktenant_operator.mirroring import Mirroring, born_policy
 from slacktenant_operator.model import read_tenant
 from slacktenant_operator.own_apps import OwnApps
 from slacktenant_operator.periods import Periods
 from slacktenant_operator.reconciling import Reconciling
+from slacktenant_operator.releasing import Releasing
 from slacktenant_operator.reporting import Reporting
 from slacktenant_operator.resolving import Resolving
 from slacktenant_operator.saturation import Saturation
@@ -169,40 +172,55 @@ class _Operator:
         store = AppStore(redis)
         self._apps = AppRegistry(app_of_settings(settings.slack), source=store, vault=vault)
         members = MemberStore(redis)
+        own_apps = OwnApps(
+            store=store, registry=self._apps, vault=vault, cache=self._cache, informer=self._informer, clock=clock
+        )
+        tokens = Tokens(
+            vault=vault,
+            slack=slack,
+            clock=clock,
+            apps=self._apps,
+            members=members,
+            workspaces=workspaces,
+            leases=LeaseStore(redis),
+        )
+        reporting = Reporting(cluster=cluster, cache=self._cache, again=self._queue.add, instance=socket.gethostname())
+        committing = Committing(workspaces, clock)
         self._reconciling = Reconciling(
-            cluster=cluster,
             cache=self._cache,
             workspaces=workspaces,
             members=members,
-            resolving=Resolving(cluster=cluster, informer=self._informer, checking=checking, vault=vault),
-            apps=OwnApps(
-                store=store,
-                registry=self._apps,
-                vault=vault,
+            committing=committing,
+            releasing=Releasing(
+                cluster=cluster,
                 cache=self._cache,
-                informer=self._informer,
+                committing=committing,
+                apps=own_apps,
+                tokens=tokens,
+                reporting=reporting,
+                again=self._queue.add,
                 clock=clock,
+                serves=lambda namespace: not watched or namespace in watched,
             ),
+            resolving=Resolving(cluster=cluster, informer=self._informer, checking=checking, vault=vault),
+            apps=own_apps,
             mirroring=Mirroring(
                 cluster=cluster,
                 cache=self._cache,
                 informer=self._informer,
                 vault=vault,
                 checking=checking,
+                tokens=tokens,
                 namespace=settings.tenants.install_namespace,
                 policy=born_policy(settings.tenants.install_tenant_policy),
             ),
             saturation=Saturation(DemandStore(redis)),
-            reporting=Reporting(
-                cluster=cluster, cache=self._cache, again=self._queue.add, instance=socket.gethostname()
-            ),
-            again=self._queue.add,
+            reporting=reporting,
             changes=self._changes,
             periods=Periods(),
             clock=clock,
             own_app=settings.slack.app_id,
             install_url=self._install_url,
-            serves=lambda namespace: not watched or namespace in watched,
         )
 
     async def run(self) -> None:

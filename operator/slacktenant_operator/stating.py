@@ -131,8 +131,22 @@ def duplicate(workspace: Workspace, first: SlackTenant) -> list[Finding]:
 def without_redis(tenant: SlackTenant, *, now: str) -> TenantStatus:
     """The status of a change that waits for Redis: Synced is false, and Ready with it; the rest is as it was."""
     away = fails(Kind.SYNCED, Reason.REDIS_UNAVAILABLE)
+    ready_ = Finding(Kind.READY, "False", away.reason, away.message)
+    return _held(tenant, [ready_], [away], keeps=(Kind.SECRETS, Kind.CREDENTIALS, Kind.SATURATED), now=now)
+
+
+def deleting(tenant: SlackTenant, problem: str, *, now: str) -> TenantStatus:
+    """The status of a tenant whose deletion waits, and for what; the rest is as it was."""
+    held = fails(Kind.READY, Reason.DELETING, problem=problem)
+    kinds = (Kind.SECRETS, Kind.CREDENTIALS, Kind.SYNCED, Kind.SATURATED)
+    return _held(tenant, [held], [], keeps=kinds, now=now)
+
+
+def _held(
+    tenant: SlackTenant, first: list[Finding], last: list[Finding], *, keeps: Sequence[Kind], now: str
+) -> TenantStatus:
     known = {condition.type: condition for condition in tenant.status.conditions}
-    findings = [Finding(Kind.READY, "False", away.reason, away.message)]
-    findings += [kept(known[kind]) for kind in (Kind.SECRETS, Kind.CREDENTIALS, Kind.SATURATED) if kind in known]
-    conditions = merged(tenant.status.conditions, [*findings, away], generation=tenant.metadata.generation, now=now)
-    return replace(tenant.status, conditions=conditions, observed_generation=tenant.metadata.generation)
+    findings = [*first, *(kept(known[kind]) for kind in keeps if kind in known), *last]
+    generation = tenant.metadata.generation
+    conditions = merged(tenant.status.conditions, findings, generation=generation, now=now)
+    return replace(tenant.status, conditions=conditions, observed_generation=generation)

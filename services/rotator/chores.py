@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec.structs
@@ -14,7 +13,6 @@ from rotator.policing import Policing
 from rotator.sweeping import Sweep
 from rotator.wardrobe import Wardrobe
 from rotavatar.clock import Clock
-from rotavatar.errors import CredentialDead
 from rotavatar.keys import PARTITIONS, User, Workspace
 from rotavatar.photo_store import PhotoStore
 from rotavatar.records import Idle, Member, Snapshot, Status, Wish, WorkspaceRecord
@@ -218,8 +216,7 @@ class Chores:
             return None
         if await self._somebody(workspace):
             return None
-        if record.credential:
-            await self._revoke_bot(workspace, record)
+        await self._tokens.revoke_bot(workspace, record)
         now_ms = self._now_ms()
         given_up = msgspec.structs.replace(
             record, status=Status.UNINSTALLED, status_at=now_ms, credential=b"", refresh_at=0
@@ -229,11 +226,6 @@ class Chores:
             return now_ms
         log.info("workspace given up", workspace=workspace)
         return None
-
-    async def _revoke_bot(self, workspace: Workspace, record: WorkspaceRecord) -> None:
-        """One that can no longer be renewed is dead already."""
-        with suppress(CredentialDead):
-            await self._leaving.revoke(workspace, await self._tokens.of_bot(workspace, record))
 
     async def _somebody(self, workspace: Workspace) -> bool:
         async for users in self._pages(workspace):

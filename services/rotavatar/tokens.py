@@ -104,6 +104,37 @@ class Tokens:
 
         return await self._renewed(workspace, SUBJECT_OF_BOT, owner, read=read, record=store)
 
+    async def renewed(self, workspace: Workspace, credential: Credential, *, app: str) -> Credential:
+        """A bot's `credential`, or what takes its place where it expires soon; for one that is in no record.
+
+        Store what comes back before you use it: the pair before is spent. Raises CredentialDead where Slack refuses,
+        SlackBusy while it cannot be renewed.
+        """
+        if not self._expires_soon(credential):
+            return credential
+        async with self._leases.refresh(workspace, SUBJECT_OF_BOT, seconds=LEASE_SECONDS) as ours:
+            if not ours:
+                raise _busy("refresh_under_way")
+            await self._afford(workspace)
+            return await self._refresh(credential, app)
+
+    async def revoke_bot(self, workspace: Workspace, record: WorkspaceRecord) -> None:
+        """Destroy the workspace's bot token at Slack. One that a Secret declares is not ours and stays.
+
+        One that is dead already is no error, and one that Slack does not let us revoke is logged. Raises SlackBusy
+        while Slack is away, VaultError where the token cannot be opened.
+        """
+        if record.declared or not record.credential:
+            return
+        try:
+            await self._slack.auth_revoke(await self.of_bot(workspace, record))
+        except CredentialDead:
+            return
+        except SlackBusy:
+            raise
+        except SlackError as error:
+            log.warning("token not revoked", workspace=workspace, code=error.code)
+
     def bot_scopes(self, workspace: Workspace, record: WorkspaceRecord) -> frozenset[str]:
         """What the workspace allowed the bot; empty where there is no bot token. Raises VaultError."""
         if not record.credential:

@@ -32,9 +32,10 @@ from rotavatar.keys import PARTITIONS, User, Workspace, partition_of
 from rotavatar.messages import Joined, PublishAsked
 from rotavatar.records import Member, Status, Suspension, WorkspaceRecord
 from rotavatar.redis import Redis
-from rotavatar.store import AppStore, ChangeStore, Outcome, WorkspaceStore
+from rotavatar.store import AppStore, ChangeStore, Commit, MemberStore, Outcome, Place, WorkspaceStore
 from rotavatar.vault import Owner, Vault
 from slack_simulator.app import Simulator
+from slack_simulator.tokens import Issued
 from tests.dev import eventually
 from tests.manifests import objects
 from tests.patience import SECONDS
@@ -135,6 +136,11 @@ class Operator:
         code = await asyncio.wait_for(self.process.wait(), SECONDS)
         self.process = None
         return code
+
+    async def restart(self) -> None:
+        """Stop the process, and start another one."""
+        assert await self.stop() == 0
+        await self.start()
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -302,10 +308,20 @@ class Operator:
 
         await self.until(used, "the token is in use", seconds=seconds)
 
-    async def install(self, team: str, user: str, *, suspended: Suspension = Suspension.NO) -> str:
-        """Somebody installs the app by OAuth, as ingress stores it; the bot token."""
-        token = self.workspace(team)
-        sealed = seal_credential(self.vault, Credential(access_token=Secret(token)), Owner("bot", Workspace(team)))
+    async def install(
+        self,
+        team: str,
+        user: str,
+        *,
+        suspended: Suspension = Suspension.NO,
+        issued: Issued | None = None,
+        expires_at: int | None = None,
+    ) -> str:
+        """Somebody installs the app by OAuth, as ingress stores it; the bot token. One that expires was `issued`."""
+        token = issued.access if issued else self.workspace(team)
+        refresh = Secret(issued.refresh) if issued and issued.refresh else None
+        credential = Credential(access_token=Secret(token), refresh_token=refresh, expires_at=expires_at)
+        sealed = seal_credential(self.vault, credential, Owner("bot", Workspace(team)))
         at = int(time.time() * 1000)
         kept = Credential(access_token=Secret("xoxp-1"))
         await WorkspaceStore(self.redis).install(
@@ -319,6 +335,25 @@ class Operator:
             publish=PublishAsked(workspace=Workspace(team), user=User(user), at=at, trace="t"),
         )
         return token
+
+    async def join(self, team: str, user: str, *, frequency: int) -> None:
+        """Somebody is on a schedule from the moment at which they are stored: later than that, nothing is marked."""
+        workspace, at = Workspace(team), int(time.time() * 1000)
+        owner = Owner("member", team, user)
+        credential = seal_credential(self.vault, Credential(access_token=Secret("xoxp-1")), owner)
+        await WorkspaceStore(self.redis).install(
+            workspace,
+            User(user),
+            record=None,
+            member=Member(credential=credential, credential_at=at, frequency=frequency),
+            joined=Joined(workspace=workspace, user=User(user), at=at, trace="t"),
+            publish=PublishAsked(workspace=workspace, user=User(user), at=at, trace="t"),
+        )
+        seen = await MemberStore(self.redis).snapshot(workspace, User(user))
+        assert seen is not None
+        assert seen.member is not None
+        due = Commit(member=seen.member, place=Place.DUE, time_ms=at + 3_600_000)
+        assert await MemberStore(self.redis).commit(seen, due) is Outcome.OK
 
     async def uninstall(self, team: str) -> None:
         """Slack says that the app was removed, as the rotator stores it."""
@@ -377,12 +412,20 @@ class Operator:
         self.simulator.slack.tokens.kill(self.workspace(team))
         return self.workspace(team)
 
+    def lives(self, token: str) -> bool:
+        """Whether Slack still takes a token."""
+        return self.simulator.slack.world.tokens[token].dead is None
+
     def workspace(self, team: str) -> str:
         """A workspace in which the app is installed; its bot token."""
+        return self.issue(team).access
+
+    def issue(self, team: str) -> Issued:
+        """The same with what makes the token last, where it expires."""
         if self.simulator.slack.world.member(team, f"U{team[1:]}") is None:
             self.simulator.add_team(team=team)
             self.simulator.add_member(team, user=f"U{team[1:]}")
-        return self.simulator.install(team, f"U{team[1:]}", member=False)["bot"].access
+        return self.simulator.install(team, f"U{team[1:]}", member=False)["bot"]
 
 
 def grant(plane: ControlPlane, namespace: str, folder: Path, *roles: str) -> Path:

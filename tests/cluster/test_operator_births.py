@@ -2,11 +2,16 @@
 
 import base64
 import json
+import time
 
 import pytest
+from msgspec.structs import replace
 
 from control_plane.plane import ControlPlane
+from rotavatar.credentials import open_credential
+from rotavatar.keys import Workspace
 from rotavatar.records import Status, Suspension
+from rotavatar.vault import Owner
 from tests.cluster.operating import Operator, grant, operating
 from tests.servers import Server
 
@@ -82,7 +87,7 @@ async def test_an_installation_waits_for_approval(operator: Operator) -> None:
 
 async def test_a_refused_installation_ends(operator: Operator) -> None:
     await operator.start()
-    await operator.install(TEAM, USER, suspended=Suspension.APPROVAL)
+    token = await operator.install(TEAM, USER, suspended=Suspension.APPROVAL)
     await operator.until_condition(NAME, "False", "AwaitingApproval")
 
     async def held() -> bool:
@@ -95,6 +100,28 @@ async def test_a_refused_installation_ends(operator: Operator) -> None:
     record = await operator.record(TEAM)
     assert record is not None
     assert (record.status, record.credential, record.tenant) == (Status.UNINSTALLED, b"", "")
+    assert not operator.lives(token), "the token is revoked at Slack"
+
+
+async def test_the_end_waits_for_slack_to_revoke_the_token_and_says_so(operator: Operator) -> None:
+    await operator.start()
+    token = await operator.install(TEAM, USER)
+    await operator.until_condition(NAME, "True", "Ready")
+    await operator.settled()
+    await operator.stop()
+    operator.settings["SLACK_BASE_URL"] = "http://127.0.0.1:9"
+    await operator.start()
+    await operator.delete_tenant(NAME)
+    await operator.until_condition(NAME, "False", "Deleting")
+    assert "Slack cannot be asked to revoke" in await operator.message(NAME)
+    assert await operator.token(TEAM) == token
+    assert operator.lives(token)
+    await operator.stop()
+    del operator.settings["SLACK_BASE_URL"]
+    await operator.start()
+    await operator.until_gone(NAME)
+    assert not operator.lives(token)
+    assert await operator.token(TEAM) == ""
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
@@ -129,6 +156,46 @@ async def test_a_lost_redis_is_healed(operator: Operator) -> None:
     record = await operator.record(TEAM)
     assert record is not None
     assert (record.source, record.policy.default_frequency) == ("", 24 * 3600)
+
+
+async def test_a_redis_that_loses_everything_is_healed_at_once(operator: Operator) -> None:
+    await operator.start()
+    token = await operator.install(TEAM, USER)
+    await operator.until_condition(NAME, "True", "Ready")
+    await operator.settled()
+    operator.valkey.flush()
+    await operator.until_token(TEAM, token)
+    assert "redis lost what it held" in operator.log
+
+
+async def test_a_pair_that_expired_is_renewed_from_its_secret(operator: Operator) -> None:
+    operator.simulator.slack.apps = (replace(operator.simulator.slack.app, token_rotation=True),)
+    issued = operator.issue(TEAM)
+    await operator.start()
+    await operator.install(TEAM, USER, issued=issued, expires_at=int(time.time()) + 9 * 3600)
+    await operator.until_condition(NAME, "True", "Ready")
+    await operator.until(lambda: mirrored(operator), "the Secret is there")
+    await operator.settled()
+    await operator.stop()
+    secret = await operator.secret(NAME)
+    assert secret is not None
+    secret["data"]["expiresAt"] = base64.b64encode(b"1").decode()
+    await operator.api("PUT", operator._secrets(NAME), secret)
+    operator.simulator.slack.tokens.kill(issued.access, "token_expired")
+    operator.valkey.flush()
+    await operator.start()
+
+    async def renewed() -> bool:
+        token = await operator.token(TEAM)
+        return token not in ("", issued.access) and token == await mirrored(operator) and operator.lives(token)
+
+    await operator.until(renewed, "another token is in use, and in the Secret")
+    record = await operator.record(TEAM)
+    assert record is not None
+    pair = open_credential(operator.vault, record.credential, Owner("bot", Workspace(TEAM)))
+    assert pair.refresh_token is not None
+    assert pair.refresh_token.reveal() != issued.refresh
+    assert (pair.expires_at or 0) > time.time()
 
 
 async def test_at_rest_nothing_is_written(operator: Operator) -> None:

@@ -139,6 +139,7 @@ async def test_deleting_with_members(operator: Operator, policy: str) -> None:
     await operator.until(released, "nobody governs the workspace")
     record = await operator.record(TEAM)
     assert record is not None
+    assert operator.lives(token), "a token that a Secret declares is not ours to revoke"
     if policy == "Delete":
         assert (record.status, record.credential) == (Status.UNINSTALLED, b"")
         assert await operator.chores(TEAM) == {ChoreKind.WIPE}
@@ -199,6 +200,46 @@ async def test_a_lost_redis_is_filled_again(operator: Operator) -> None:
     record = await operator.record(TEAM)
     assert record is not None
     assert record.policy.lifelike
+
+
+async def test_a_redis_that_loses_everything_is_filled_again_at_once(operator: Operator) -> None:
+    await operator.start()
+    token = await declared(operator, policy={"lifelike": True})
+    await operator.until_condition("acme", "True", "Ready")
+    await operator.install(TEAM, "U0ANA")
+    await operator.settled()
+    operator.valkey.flush()
+    await operator.until_token(TEAM, token)
+    record = await operator.record(TEAM)
+    assert record is not None
+    assert record.policy.lifelike
+
+
+async def test_more_than_the_limits_allow_is_said_with_both_numbers(operator: Operator) -> None:
+    await operator.start()
+    limits = {"photo": {"perMinute": 3, "burst": 2}}
+    await declared(operator, policy={"limits": limits})
+    await operator.until_condition("acme", "True", "Ready")
+    await operator.until_condition("acme", "False", "WithinLimits", kind="Saturated")
+    for number in range(57):
+        await operator.join(TEAM, f"U0N{number}", frequency=3600)
+    await operator.until_condition("acme", "True", "AboveLimits", kind="Saturated")
+    tenant = await operator.tenant("acme")
+    assert tenant is not None
+    assert tenant["status"]["rotations"] == {"wantedPerHour": 57, "allowedPerHour": 55}
+    said = await operator.message("acme", "Saturated")
+    assert "57" in said
+    assert "55" in said
+    await operator.settled()
+    before, writes = await operator.tenant("acme"), operator.writes()
+    await operator.restart()
+    await operator.settled()
+    assert (await operator.tenant("acme"), operator.writes()) == (before, writes), "at rest nothing is written"
+    await operator.patch_tenant("acme", policy={"limits": {"photo": {"perMinute": 10, "burst": 1}}})
+    await operator.until_condition("acme", "False", "WithinLimits", kind="Saturated")
+    tenant = await operator.tenant("acme")
+    assert tenant is not None
+    assert "rotations" not in tenant["status"]
 
 
 async def test_an_app_of_the_tenants_own(operator: Operator) -> None:

@@ -195,10 +195,15 @@ def test_a_finalizer_is_there_only_for_what_is_to_be_cleaned() -> None:
         "clientSecret": {"name": "app", "key": "client"},
         "signingSecrets": [{"name": "app", "key": "signing"}],
     }
-    assert not ending.wants_finalizer(tenant(), members=0)
-    assert ending.wants_finalizer(tenant(), members=1)
-    assert ending.wants_finalizer(tenant(spec={"app": app}), members=0)
-    assert not ending.wants_finalizer(tenant(spec={"app": app, "deletionPolicy": "Retain"}), members=1)
+    ours, theirs = WorkspaceRecord(credential=b"bot"), WorkspaceRecord(credential=b"bot", source="uid/1")
+    assert not ending.wants_finalizer(tenant(), None, members=0)
+    assert ending.wants_finalizer(tenant(), None, members=1)
+    assert ending.wants_finalizer(tenant(spec={"app": app}), None, members=0)
+    assert ending.wants_finalizer(tenant(), ours, members=0)
+    assert not ending.wants_finalizer(tenant(), theirs, members=0)
+    assert not ending.wants_finalizer(tenant(spec={"botToken": {"name": "acme"}}), ours, members=0)
+    assert not ending.wants_finalizer(tenant(spec={"deletionPolicy": "Retain"}), ours, members=0)
+    assert not ending.wants_finalizer(tenant(spec={"app": app, "deletionPolicy": "Retain"}), None, members=1)
     assert ending.finalizers(tenant(finalizers=["a/b"]), wanted=True) == ["a/b", "rotavatar.dev/cleanup"]
     assert ending.finalizers(tenant(finalizers=["rotavatar.dev/cleanup", "a/b"]), wanted=False) == ["a/b"]
 

@@ -148,8 +148,13 @@ class Cluster:
 
     @classmethod
     async def connect(cls) -> "Cluster":
-        """As the pod's service account, else as `KUBECONFIG` says. Raises ConfigurationError where neither is there."""
+        """As the pod's service account, else as `KUBECONFIG` says. Raises ConfigurationError where neither is there.
+
+        Like kopf's watch it asks neither HTTPS_PROXY nor ~/.netrc, which aiohttp would read again for every request,
+        each in a thread: the way to the API server is in the kubeconfig.
+        """
         configuration = client.Configuration()
+        configuration.client_session_kwargs = {"trust_env": False}
         try:
             if os.path.exists(TOKEN_FILE):  # noqa: PTH110, ASYNC240 - once, at the start
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -63,8 +63,8 @@ mutations: $(READY) system ## Break each promise once in a copy, and see that a 
 
 ##@ Measure and describe it
 .PHONY: bench docs
-bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready ## Measure against other libraries, into benchmarks/RESULTS.md (ROW=ack measures one row)
-	PYTHONPATH=services:simulator .cache/bench/bin/python -m benchmarks $(ROW)
+bench: $(READY) .cache/bench/.ready .cache/bench-arq/.ready control-plane ## Measure against other libraries, into benchmarks/RESULTS.md (ROW=ack measures one row)
+	PYTHONPATH=services:simulator:operator:tools .cache/bench/bin/python -m benchmarks $(ROW)
 
 docs: $(READY) ## Build the documentation into site/, every warning an error
 	$(BIN)/python -m rotavatar.settings > docs/settings.md

@@ -4,7 +4,19 @@ import argparse
 import sys
 import time
 
-from benchmarks import ack, catalogue, claiming, click, memory, pacer, publishes, resident, rotations, streams
+from benchmarks import (
+    ack,
+    catalogue,
+    claiming,
+    click,
+    memory,
+    pacer,
+    publishes,
+    reconciles,
+    resident,
+    rotations,
+    streams,
+)
 from benchmarks.report import Row, keep, show, write_page
 
 ROWS: tuple[Row, ...] = (
@@ -18,6 +30,7 @@ ROWS: tuple[Row, ...] = (
     claiming.ROW,
     catalogue.ROW,
     resident.ROW,
+    reconciles.ROW,
 )
 
 

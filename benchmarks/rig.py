@@ -16,9 +16,13 @@ from typing import Any, Final
 from tests.servers import Server, free_port, valkey_binary
 
 ROOT: Final = Path(__file__).parent.parent
+PRODUCT_PYTHON: Final = ROOT / ".venv/bin/python"
+"""Where `make install` puts the product; the environment of the yardsticks does not have it installed."""
+
 ARQ_PYTHON: Final = ROOT / ".cache/bench-arq/bin/python"
 READY: Final = "ready"
 START_SECONDS: Final = 60.0
+_PATH: Final = ":".join(map(str, [ROOT, *(ROOT / name for name in ("services", "simulator", "operator", "tools"))]))
 
 _CORES: Final = sorted(os.sched_getaffinity(0))
 SUBJECT: Final = {_CORES[0]}
@@ -39,8 +43,11 @@ class Program:
         environ: dict[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
-        env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/services:{ROOT}/simulator", **(environ or {})}
+        env = {**os.environ, "PYTHONPATH": _PATH, **(environ or {})}
+        self.log = log
         self._log = log.open("ab") if log else None
+        self.began = time.time()
+        """When it was started, seconds since the epoch."""
         self.process = subprocess.Popen(
             list(command),
             cwd=ROOT,
@@ -86,6 +93,10 @@ class Program:
         kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Vm")}
         return kilobytes["VmRSS"] / 1024, kilobytes["VmHWM"] / 1024
 
+    def kill(self) -> None:
+        """End it at once: what it says about ending is of no interest."""
+        self.process.kill()
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
@@ -114,30 +125,42 @@ def program(
 
 
 @contextmanager
-def service(module: str, environ: dict[str, str], *, cores: set[int]) -> Iterator[Program]:
-    """One of Rotavatar's processes, ready to do its work; its log is shown where it does not become so."""
-    port = free_port()
+def service(
+    module: str, environ: dict[str, str], *, cores: set[int], port: int = 0, wait: bool = True
+) -> Iterator[Program]:
+    """One of Rotavatar's processes, ready to do its work; its log is shown where it does not become so.
+
+    Its metrics are on `port`, where that is given. Without `wait` it has just been started.
+    """
+    port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="rv-bench-") as folder:
         log = Path(folder) / "log"
         settings = {**environ, "ROTAVATAR_METRICS_PORT": str(port), "ROTAVATAR_HOST": "127.0.0.1"}
-        running = Program([sys.executable, "-m", module], cores=cores, environ=settings, log=log)
+        running = Program([str(PRODUCT_PYTHON), "-m", module], cores=cores, environ=settings, log=log)
         try:
-            until(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), alive=running, log=log)
+            if wait:
+                until(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), alive=running)
             yield running
         finally:
             running.stop()
 
 
 def until(
-    holds: Callable[[], bool], *, seconds: float = START_SECONDS, alive: Program | None = None, log: Path | None = None
+    holds: Callable[[], bool],
+    *,
+    seconds: float = START_SECONDS,
+    every: float = 0.02,
+    alive: Program | None = None,
 ) -> None:
-    """Wait until `holds()`. Raises RuntimeError after `seconds`, or when `alive` has ended."""
+    """Wait until `holds()`, looking so often. Raises RuntimeError after `seconds`, or when `alive` has ended."""
     deadline = time.monotonic() + seconds
     while not holds():
-        if time.monotonic() > deadline or (alive is not None and alive.process.poll() is not None):
-            said = log.read_text(errors="replace")[-3000:] if log else ""
-            raise RuntimeError(f"waited in vain for {seconds:g} s\n{said}")
-        time.sleep(0.02)
+        code = None if alive is None else alive.process.poll()
+        if time.monotonic() > deadline or code is not None:
+            said = alive.log.read_text(errors="replace")[-3000:] if alive is not None and alive.log else ""
+            what = f"waited in vain for {seconds:g} s" if code is None else f"ended with {code}"
+            raise RuntimeError(f"{what}\n{said}")
+        time.sleep(every)
 
 
 def cpu_of(server: Server) -> float:

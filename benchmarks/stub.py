@@ -1,13 +1,14 @@
-"""A Slack that always says yes, at once: raw HTTP on a socket, so that what is measured is the caller."""
+"""A Slack that always says yes, at once or when told: raw HTTP on a socket, so that what is measured is the caller."""
 
 import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from benchmarks.population import AVATAR_HASH
+from rotavatar.scopes import BOT
 
 _PHOTO: Final = "https://avatars.slack-edge.com/2026-11-22/7654321098765_a1b2c3d4e5f6a7b8c9d0_"
 _PROFILE: Final = json.dumps(
@@ -27,6 +28,8 @@ _PROFILE: Final = json.dumps(
 ).encode()
 _VIEW: Final = b'{"ok":true,"view":{"id":"V0123456789","team_id":"T0","hash":"1795000000.a1b2c3d4",'
 
+_SCOPES: Final = ",".join(BOT).encode()
+
 Heard = Callable[[str, bytes], None]
 """Called with the method and the body of each call."""
 
@@ -34,9 +37,11 @@ Heard = Callable[[str, bytes], None]
 class Stub(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, counts: Counter[str], heard: Heard) -> None:
+    def __init__(self, counts: Counter[str], tokens: dict[str, str], heard: Heard, delays: Mapping[str, float]) -> None:
         self._counts = counts
+        self._tokens = tokens
         self._heard = heard
+        self._delays = delays
         self._read = bytearray()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,31 +51,49 @@ class Stub(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._read += data
         while (end := self._read.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self._read[:end]).lower()
-            _, found, rest = head.partition(b"content-length:")
+            head = bytes(self._read[:end])
+            _, found, rest = head.lower().partition(b"content-length:")
             whole = end + 4 + (int(rest.split(b"\r\n", 1)[0]) if found else 0)
             if len(self._read) < whole:
                 return
             body = bytes(self._read[end + 4 : whole])
-            path = bytes(self._read[:end]).split(b" ", 2)[1]
             del self._read[:whole]
-            self._answer(path.rpartition(b"/")[2].decode(), body)
+            self._answer(head, body)
 
-    def _answer(self, method: str, body: bytes) -> None:
+    def _answer(self, head: bytes, body: bytes) -> None:
+        method = head.split(b" ", 2)[1].rpartition(b"/")[2].decode()
         if method == "counts":
-            answer = json.dumps(self._counts).encode()
+            self._write(json.dumps(self._counts).encode())
+        elif method == "tokens":
+            self._write(json.dumps(self._tokens).encode())
         else:
             self._counts[method] += 1
+            token = self._tokens[method] = head.partition(b"Bearer ")[2].partition(b"\r\n")[0].decode()
             self._heard(method, body)
-            answer = _VIEW + body.partition(b'"view":{')[2] if method == "views.publish" else _PROFILE
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self._transport.write(head % len(answer) + answer)
+            asyncio.get_running_loop().call_later(
+                self._delays.get(method, 0.0), self._write, _said(method, token, body), _SCOPES
+            )
+
+    def _write(self, answer: bytes, scopes: bytes = b"") -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-oauth-scopes: %b\r\ncontent-length: %d\r\n\r\n"
+        self._transport.write(head % (scopes, len(answer)) + answer)
 
 
-async def serve(heard: Heard = lambda _method, _body: None) -> asyncio.Server:
-    """Serve on a free port of 127.0.0.1."""
+def _said(method: str, token: str, body: bytes) -> bytes:
+    if method == "views.publish":
+        return _VIEW + body.partition(b'"view":{')[2]
+    if method == "auth.test":
+        team = token.split("-")[1]
+        return json.dumps({"ok": True, "team_id": team, "team": f"Team {team}", "user_id": "U0BOT"}).encode()
+    return _PROFILE
+
+
+async def serve(heard: Heard = lambda _method, _body: None, *, delays: Mapping[str, float] = {}) -> asyncio.Server:
+    """Serve on a free port of 127.0.0.1; `delays` are the seconds that a method takes."""
     counts: Counter[str] = Counter()
-    return await asyncio.get_running_loop().create_server(lambda: Stub(counts, heard), "127.0.0.1", 0)
+    tokens: dict[str, str] = {}
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Stub(counts, tokens, heard, delays), "127.0.0.1", 0)
 
 
 def url_of(server: asyncio.Server) -> str:

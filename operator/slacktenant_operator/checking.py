@@ -20,10 +20,6 @@ from slacktenant_operator.conditions import Finding, fails, holds, unknown
 from slacktenant_operator.reasons import Kind, Reason
 
 AT_ONCE: Final = 8
-PER_SECOND: Final = 100.0
-"""auth.test has a limit of its own, of hundreds of calls a minute and workspace
-(https://docs.slack.dev/reference/methods/auth.test); this is for the sake of Slack and of our own network."""
-
 CONFIRM_SECONDS: Final = 20.0
 ROTATING: Final = "xoxe."
 LASTING: Final = "xoxb-"
@@ -43,17 +39,23 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Checking:
-    """Asks auth.test, a few at a time."""
+    """Asks auth.test, a few at a time and so many a second.
+
+    auth.test has a limit of its own, of hundreds of calls a minute and workspace
+    (https://docs.slack.dev/reference/methods/auth.test); the pace is for the sake of Slack and of our own network.
+    """
 
     def __init__(
         self,
         slack: SlackClient,
         *,
+        per_second: float = 100.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`slack` is closed by whoever opened it."""
         self._slack = slack
+        self._per_second = per_second
         self._sleep = sleep
         self._monotonic = monotonic
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -79,10 +81,10 @@ class Checking:
         return judged(identity, workspace=workspace, app=app)
 
     async def _slot(self) -> None:
-        """Wait for the next of the slots that lie `1 / PER_SECOND` apart."""
+        """Wait for the next of the slots, which lie evenly."""
         now = self._monotonic()
         slot = max(now, self._next)
-        self._next = slot + 1 / PER_SECOND
+        self._next = slot + 1 / self._per_second
         if slot > now:
             await self._sleep(slot - now)
 

@@ -6,9 +6,9 @@ a watch that ended and the list that followed.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -17,6 +17,15 @@ from slacktenant_operator.cluster import Cluster, Expired, Named
 
 log = structlog.get_logger()
 
+
+class Heard(Protocol):
+    """Takes a Secret that came, went or changed."""
+
+    def __call__(self, secret: Named, *, is_news: bool) -> None:
+        """That a Secret is there when one begins to look is no news."""
+        ...
+
+
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0
 
@@ -24,8 +33,8 @@ LONGEST_WAIT_SECONDS: Final = 30.0
 class SecretsInformer:
     """Follows the labelled Secrets of some namespaces, or (None) of the cluster, and tells which of them changed."""
 
-    def __init__(self, cluster: Cluster, namespaces: Iterable[str | None], *, changed: Callable[[Named], None]) -> None:
-        """`changed` is called for each Secret that came, went or is another now."""
+    def __init__(self, cluster: Cluster, namespaces: Iterable[str | None], *, changed: Heard) -> None:
+        """`changed` is called for each Secret that came, went or is another now, and for all that were there first."""
         self._cluster = cluster
         self._changed = changed
         self._known: dict[str | None, dict[Named, str]] = {namespace: {} for namespace in namespaces}
@@ -77,10 +86,11 @@ class SecretsInformer:
             version = page.metadata.resource_version
             found.update((metadata.named, metadata.identity) for metadata in page.objects)
         known, self._known[namespace] = self._known[namespace], found
+        is_news = self._filled[namespace].is_set()
         self._filled[namespace].set()
         for secret in known.keys() | found.keys():
             if known.get(secret) != found.get(secret):
-                self._changed(secret)
+                self._changed(secret, is_news=is_news)
         return version
 
     async def _watch(self, namespace: str | None, version: str) -> None:
@@ -100,4 +110,4 @@ class SecretsInformer:
             return
         else:
             known[secret] = identity
-        self._changed(secret)
+        self._changed(secret, is_news=True)

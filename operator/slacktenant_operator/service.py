@@ -31,7 +31,7 @@ from slacktenant_operator.cluster import Cluster, Named
 from slacktenant_operator.committing import Committing
 from slacktenant_operator.comparing import Comparing
 from slacktenant_operator.mirroring import Mirroring, born_policy
-from slacktenant_operator.model import read_tenant
+from slacktenant_operator.model import SlackTenant, read_tenant
 from slacktenant_operator.own_apps import OwnApps
 from slacktenant_operator.periods import Periods
 from slacktenant_operator.reconciling import Reconciling
@@ -70,12 +70,12 @@ class Ears:
         else:
             changed = self._cache.put(tenant)
         for workspace in changed:
-            self._queue.add(workspace, fresh=kind is not None)
+            self._queue.add(workspace, fresh=kind is not None or _was_overtaken(tenant))
 
-    def secret(self, secret: Named) -> None:
+    def secret(self, secret: Named, *, is_news: bool) -> None:
         """A labelled Secret came, went or changed."""
         for workspace in self._cache.referring(secret):
-            self._queue.add(workspace)
+            self._queue.add(workspace, fresh=is_news)
 
     def record(self, workspace: Workspace) -> None:
         """A record changed in Redis."""
@@ -85,6 +85,11 @@ class Ears:
         """Redis may hold something else than before: look at every workspace, after what is fresh."""
         for workspace in self._cache.workspaces():
             self._queue.add(workspace, fresh=False)
+
+
+def _was_overtaken(tenant: SlackTenant) -> bool:
+    """Whether somebody changed what they declare since an operator looked: they wait, ten thousand in step do not."""
+    return 0 < tenant.status.observed_generation < tenant.metadata.generation
 
 
 async def serve(settings: OperatorSettings, life: Life) -> None:
@@ -168,7 +173,7 @@ class _Operator:
             look_again=self._changes.restart,
             life=life,
         )
-        checking = Checking(slack)
+        checking = Checking(slack, per_second=settings.tenants.checks_per_second)
         store = AppStore(redis)
         self._apps = AppRegistry(app_of_settings(settings.slack), source=store, vault=vault)
         members = MemberStore(redis)

@@ -360,6 +360,16 @@ class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
             default="",
         ),
     ]
+    checks_per_second: Annotated[
+        int,
+        Setting(
+            name="TOKEN_CHECKS_PER_SECOND",
+            read=configuration.whole(1, 1000),
+            description="How many bot tokens of Secrets the operator checks with Slack at most.",
+            unit="calls of auth.test per second",
+            default="100",
+        ),
+    ]
 
 
 class IngressSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,18 +102,22 @@ def test_the_operator_gets_its_namespaces_and_makes_no_tenants_unless_told():
     plain = settings.load(settings.OperatorSettings, FULL)
     assert (plain.install.policy, plain.tenants) == (
         "open",
-        settings.TenantSettings(watched=(), install_namespace="", install_tenant_policy=""),
+        settings.TenantSettings(watched=(), install_namespace="", install_tenant_policy="", checks_per_second=100),
     )
     told = {
         "ROTAVATAR_WATCH_NAMESPACES": "maps, shop,,maps",
         "ROTAVATAR_INSTALL_NAMESPACE": "rotavatar",
         "ROTAVATAR_INSTALL_POLICY": "Approve",
         "ROTAVATAR_INSTALL_TENANT_POLICY": '{"maxMembers": 5}',
+        "ROTAVATAR_TOKEN_CHECKS_PER_SECOND": "20",
     }
     loaded = settings.load(settings.OperatorSettings, FULL | told)
     assert loaded.install.policy == "approve"
     assert loaded.tenants == settings.TenantSettings(
-        watched=("maps", "shop"), install_namespace="rotavatar", install_tenant_policy='{"maxMembers": 5}'
+        watched=("maps", "shop"),
+        install_namespace="rotavatar",
+        install_tenant_policy='{"maxMembers": 5}',
+        checks_per_second=20,
     )
 
 

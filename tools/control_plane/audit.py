@@ -42,6 +42,8 @@ class Event(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     object_ref: ObjectReference = ObjectReference()
     response_status: ResponseStatus = ResponseStatus()
     user_agent: str = ""
+    stage_timestamp: str = ""
+    """When it came to this stage: RFC 3339, to the microsecond."""
     annotations: dict[str, str] = {}
 
     @property
@@ -67,9 +69,14 @@ def events(log: Path, *, offset: int = 0) -> Iterator[Event]:
         return
     with log.open("rb") as file:
         file.seek(offset)
-        for line in file:
-            if (event := _event(line)) is not None:
-                yield event
+        yield from decoded(file)
+
+
+def decoded(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events of these lines, those left out that are not whole."""
+    for line in lines:
+        if (event := _event(line)) is not None:
+            yield event
 
 
 def username(namespace: str, account: str) -> str:

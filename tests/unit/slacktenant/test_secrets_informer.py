@@ -41,7 +41,11 @@ class Script:
 
 async def told(script: Script) -> tuple[list[str], SecretsInformer]:
     names: list[str] = []
-    informer = SecretsInformer(script, [None], changed=lambda at: names.append(at.name))  # type: ignore[arg-type]
+
+    def changed(secret: Named, *, is_news: bool) -> None:
+        names.append(secret.name + "!" * is_news)
+
+    informer = SecretsInformer(script, [None], changed=changed)  # type: ignore[arg-type]
     running = asyncio.create_task(informer.run())
     await asyncio.wait_for(script.exhausted.wait(), 30)
     running.cancel()
@@ -58,7 +62,7 @@ async def test_changes_are_told_and_streams_go_on_where_they_ended() -> None:
     )
     names, informer = await told(script)
     assert sorted(names[:2]) == ["a", "b"]
-    assert names[2:] == ["a", "b", "c"]
+    assert names[2:] == ["a!", "b!", "c!"]
     assert script.since == ["100", "150", "152"]
     assert informer.filled
     assert informer.identity(Named("n", "a")) == "u/101"
@@ -71,7 +75,7 @@ async def test_what_changed_between_two_lists_is_told() -> None:
         [[Expired("410")]],
     )
     names, informer = await told(script)
-    assert sorted(names[3:]) == ["b", "c"]
+    assert sorted(names[3:]) == ["b!", "c!"]
     assert informer.identity(Named("n", "c")) == "another/9"
 
 

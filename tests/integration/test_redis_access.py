@@ -1,8 +1,6 @@
 """Ways into Redis that production has: TLS with a private authority, an ACL user, Sentinels that change the primary."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,76 +9,17 @@ from typing import Any
 
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rotavatar.configuration import Secret
 from rotavatar.errors import ConfigurationError, Unavailable
 from rotavatar.redis import Redis, RedisAccess
 from tests import patience
+from tests.redis_access import Authority, documented_user
 from tests.servers import Server, free_port, redis_binary, start_cluster
 
 PASSWORD = "correct-horse"
 
 pytestmark = pytest.mark.redis7
-
-
-class Authority:
-    """A private certificate authority, and a certificate of its for this machine."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.ca, self.certificate, self.key = folder / "ca.crt", folder / "redis.crt", folder / "redis.key"
-        own, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        root = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of a test")])
-        leaf = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis")])
-        self._write(self.ca, _certificate(root, root, own, own, authority=True))
-        self._write(self.certificate, _certificate(leaf, root, server, own, authority=False))
-        self.key.write_bytes(
-            server.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-
-    @staticmethod
-    def _write(path: Path, certificate: x509.Certificate) -> None:
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-    def options(self) -> dict[str, str]:
-        return {
-            "tls-port": str(free_port()),
-            "tls-ca-cert-file": str(self.ca),
-            "tls-cert-file": str(self.certificate),
-            "tls-key-file": str(self.key),
-            "tls-auth-clients": "no",
-        }
-
-
-def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
-    *,
-    authority: bool,
-) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-    )
-    if not authority:
-        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(signer, hashes.SHA256())
 
 
 @pytest.fixture
@@ -299,11 +238,6 @@ def may(server: Server, user: str, command: str, key: str = "rv:{p00}:x") -> boo
         if "no permissions to run" in answer:
             return False
     raise AssertionError(f"{command}: {answer}")
-
-
-def documented_user(page: str, beginning: str) -> list[str]:
-    """The words of an ACL rule that docs/install.md gives, up to its closing mark."""
-    return page.partition(beginning)[2].partition("`")[0].replace("\n", " ").split()
 
 
 def test_the_documented_users_may_do_what_they_must_and_no_more(start: Callable[..., Server]) -> None:

@@ -26,6 +26,7 @@ LUA: Final = "services/rotavatar/redis/lua"
 STORE: Final = "tests/integration/test_store.py"
 CHANGES: Final = "tests/integration/test_store_changes.py"
 LOST: Final = "tests/integration/test_lost_leases.py"
+INSTALLING: Final = "tests/integration/test_store_installing.py"
 SUSPENSION: Final = "tests/integration/test_suspension.py"
 POLICY: Final = "tests/integration/test_policy_changes.py"
 ROTATION: Final = "tests/integration/test_rotation.py"
@@ -533,6 +534,46 @@ MUTATIONS: Final = (
         "if self._clock.now() * 1000 - claimed_ms > self._clock.span(GRANT_SECONDS) * 1000:",
         "if claimed_ms < 0:",
         "tests/integration/test_publisher_faults.py::test_a_grant_that_waited_too_long_goes_back_without_a_call",
+    ),
+    Mutation(
+        14,
+        "one member more than policy allows is let in",
+        f"{LUA}/install.lua",
+        "redis.call('SCARD', left) < most",
+        "redis.call('SCARD', left) <= most",
+        f"{INSTALLING}::test_no_more_members_than_policy_allows_however_many_come_at_once[valkey]",
+    ),
+    Mutation(
+        14,
+        "who left keeps their place",
+        f"{LUA}/install.lua",
+        "redis.call('SCARD', members) - redis.call('SCARD', left)",
+        "redis.call('SCARD', members)",
+        f"{INSTALLING}::test_who_leaves_gives_up_their_place_and_who_lost_their_token_does_not[valkey]",
+    ),
+    Mutation(
+        14,
+        "a workspace that nobody declared is stored",
+        f"{LUA}/install.lua",
+        "then return 'UNDECLARED' end",
+        "then rule = 'open' end",
+        f"{INSTALLING}::test_only_declared_workspaces_install_and_those_that_are_here_stay[valkey]",
+    ),
+    Mutation(
+        14,
+        "a new workspace does not wait for approval",
+        f"{LUA}/install.lua",
+        "rule == 'approve' and not known[1]",
+        "rule == 'approve' and false",
+        f"{INSTALLING}::test_a_new_workspace_waits_for_approval_and_one_that_is_known_does_not[valkey]",
+    ),
+    Mutation(
+        14,
+        "who waits for approval is let in by installing again",
+        f"{LUA}/install.lua",
+        "'s', 'sa', 'ra', 'so')",
+        "'s', 'sa', 'ra', 'so', 'su')",
+        f"{INSTALLING}::test_a_new_workspace_waits_for_approval_and_one_that_is_known_does_not[valkey]",
     ),
 )
 

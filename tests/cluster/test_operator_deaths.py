@@ -86,6 +86,10 @@ async def delete(stage: Stage) -> None:
     await stage.world.delete_tenant("acme")
 
 
+async def delete_born(stage: Stage) -> None:
+    await stage.world.delete_tenant(BORN)
+
+
 async def declare_twice(stage: Stage) -> None:
     await declare(stage)
     await stage.world.next_second()
@@ -114,6 +118,7 @@ SCENARIOS = {
     "installed once more": Scenario(join, reinstall, 2),
     "uninstalled": Scenario(join, uninstall, 3),
     "uninstalled and kept": Scenario(born_to_stay, uninstall, 2),
+    "born and deleted": Scenario(join, delete_born, 2),
     "deleted": Scenario(declare, delete, 1),
     "deleted with members": Scenario(declare_with_member, delete, 2),
     "deleted and kept": Scenario(lambda stage: declare_with_member(stage, deletionPolicy="Retain"), delete, 1),

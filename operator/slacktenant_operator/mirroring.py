@@ -134,6 +134,11 @@ class Mirroring:
         log.info("tenant of a removed installation deleted", workspace=tenant.spec.workspace)
         return True
 
+    async def remove(self, tenant: SlackTenant) -> bool:
+        """Delete the Secret of a tenant that goes, without waiting for Kubernetes to do so; whether there was one."""
+        at = self._secret_of(tenant)
+        return await self._remove(at, await self._cluster.secret(at))
+
     async def healed(self, workspace: Workspace, tenant: SlackTenant, *, app: str) -> Sealed | None:
         """The token that Redis lost, as the Secret has it and Slack confirms it; None where there is none."""
         found = await self._cluster.secret(self._secret_of(tenant))

@@ -125,6 +125,8 @@ class Reconciling:
             changed = governed_ | await self._refuse_others(workspace, holder, tenants)
         changed |= await self._releasing.forget_apps([*leaving, *self._cache.ended(workspace).values()])
         for tenant in leaving:
+            if self._mirroring.mirrors(tenant):
+                changed |= await self._mirroring.remove(tenant)
             changed |= await self._releasing.finalize(tenant, wanted=False)
         for name in list(self._cache.ended(workspace)):
             self._cache.settle_ended(workspace, name)

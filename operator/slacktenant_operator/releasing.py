@@ -11,7 +11,7 @@ import structlog
 from rotavatar.clock import Clock
 from rotavatar.errors import SlackBusy, Unavailable, VaultError
 from rotavatar.keys import Workspace
-from rotavatar.records import WorkspaceRecord
+from rotavatar.records import Status, WorkspaceRecord
 from rotavatar.store.members import Tally
 from rotavatar.tokens import Tokens
 from slacktenant_operator import ending, stating
@@ -80,12 +80,11 @@ class Releasing:
         if record.tenant not in seen and not await self._is_gone(record.tenant):
             return False
         after = ending.after_end(record, seen, members=tally.members, now_ms=self._committing.now_ms())
-        ends = ending.ends(record, after)
-        if ends:
+        if ending.ends(record, after):
             await self._revoke(workspace, record, leaving)
         if record.app and record.tenant not in seen and not tally.members:
             await self._apps.forget(record.app)
-        log.info("tenant gone", workspace=workspace, tenant=record.tenant, kept=not ends)
+        log.info("tenant gone", workspace=workspace, tenant=record.tenant, kept=after.status is not Status.UNINSTALLED)
         return await self._committing.commit(workspace, record, after)
 
     async def forget_apps(self, leaving: Iterable[SlackTenant]) -> bool:

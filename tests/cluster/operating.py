@@ -423,7 +423,7 @@ class Operator:
     def issue(self, team: str) -> Issued:
         """The same with what makes the token last, where it expires."""
         if self.simulator.slack.world.member(team, f"U{team[1:]}") is None:
-            if not self.simulator.slack.world.members(team):
+            if team not in self.simulator.slack.world.workspaces:
                 self.simulator.add_team(team=team)
             self.simulator.add_member(team, user=f"U{team[1:]}")
         return self.simulator.install(team, f"U{team[1:]}", member=False)["bot"]

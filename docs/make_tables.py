@@ -43,11 +43,12 @@ unknown fields are passed over. Every job has these fields:
 |---|---|---|
 | `workspace` | text | team id, or the enterprise id of an org-wide install |
 | `at` | milliseconds | Slack's own time of what happened; order is decided by it, never by arrival |
-| `trace` | text | joins the request that Slack sent to its job in the logs |
+| `trace` | text | joins the request that Slack sent to its job, its rotation and its publish in the logs |
 | `user` | text | the member, in jobs about one member |
 
 `at` is the `action_ts` of a click, the `event_ts` of an event, the signed timestamp of a slash command, or the `Date`
-of an OAuth answer; a publish that a rotation asks for has the time of the rotation and no `trace`.
+of an OAuth answer; a publish that a rotation asks for has the time of the rotation, and the `trace` of the wish that it
+fulfilled, if there was one. [Logs](logs.md) says how a trace is followed.
 
 ## Versions
 

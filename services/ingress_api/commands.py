@@ -8,9 +8,9 @@ import msgspec
 
 from ingress_api.answers import JSON, Answer, Malformed, answer
 from ingress_api.forms import decode_form, text
-from ingress_api.reading import Delivery, Id, Reader, Reading, UserId, new_trace, workspace_key
+from ingress_api.reading import Delivery, Id, Reader, Reading, UserId, workspace_key
 from rotavatar.keys import User
-from rotavatar.messages import Paused, Resumed, ShuffleAsked, StatusAsked
+from rotavatar.messages import Paused, Resumed, ShuffleAsked, StatusAsked, trace_for
 from rotavatar.policy import DAY, HOUR
 
 LONGEST_PAUSE: Final = 365 * DAY
@@ -76,7 +76,8 @@ def _obey(asked: Asked, delivery: Delivery) -> Reading:
         team=asked.team_id, enterprise=asked.enterprise_id, org=asked.is_enterprise_install == "true"
     )
     # There is no finer time in a command than the second in which Slack signed it.
-    at, user, trace = delivery.signed_at * 1000, User(asked.user_id), new_trace()
+    at, user = delivery.signed_at * 1000, User(asked.user_id)
+    trace = trace_for(workspace, user, at)
     verb, _, rest = " ".join(asked.text.lower().split()).partition(" ")
     until = pause_end(rest, now=delivery.now)
     match verb, rest:

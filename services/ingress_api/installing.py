@@ -45,9 +45,14 @@ def missing_scopes(grant: OAuthGrant) -> frozenset[str]:
     return scopes.NEEDED - (grant.user.scopes if grant.user else frozenset())
 
 
+def issued_at_ms(grant: OAuthGrant) -> int:
+    """When Slack gave the grant."""
+    return round(grant.issued_at * MILLISECONDS)
+
+
 def installation(grant: OAuthGrant, *, workspace: Workspace, app_id: str, vault: Vault, trace: str) -> Installation:
     """What a grant brings: the workspace's record where it holds a bot token, the member's where it holds theirs."""
-    at = round(grant.issued_at * MILLISECONDS)
+    at = issued_at_ms(grant)
     user = User(grant.user_id)
     return Installation(
         workspace=workspace,

@@ -15,7 +15,6 @@ from ingress_api.reading import (
     UserId,
     decode,
     milliseconds,
-    new_trace,
     workspace_key,
 )
 from rotavatar.actions import LINKS, PAUSES, Action
@@ -32,6 +31,7 @@ from rotavatar.messages import (
     Resumed,
     ShuffleAsked,
     UndoAsked,
+    trace_for,
 )
 from rotavatar.policy import FREQUENCIES
 
@@ -170,12 +170,12 @@ def _read_click(click: Click, delivery: Delivery, packs: Container[str]) -> Read
         enterprise=click.enterprise.id if click.enterprise else None,
         org=bool(click.is_enterprise_install),
     )
-    at = milliseconds(control.action_ts, wall=delivery.wall)
+    user, at = User(click.user.id), milliseconds(control.action_ts, wall=delivery.wall)
     fields: dict[str, object] = {
         "workspace": workspace,
-        "user": User(click.user.id),
+        "user": user,
         "at": at,
-        "trace": new_trace(),
+        "trace": trace_for(workspace, user, at),
     }
     whose = Whose(fields, delivery.now)
     if action in (Action.FREQUENCY, Action.PACK, Action.PAUSE_UNTIL):

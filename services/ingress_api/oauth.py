@@ -17,14 +17,15 @@ from starlette.responses import RedirectResponse, Response
 
 from ingress_api import results
 from ingress_api.consent import NONCE_BYTES, SECONDS, BadState, Consent, is_browser, open_state, seal_state
-from ingress_api.installing import Installation, home_of, installation, is_installed, missing_scopes
+from ingress_api.installing import Installation, home_of, installation, is_installed, issued_at_ms, missing_scopes
 from ingress_api.metrics import INSTALLATIONS
-from ingress_api.reading import Id, new_trace
+from ingress_api.reading import Id
 from rotavatar import scopes
 from rotavatar.apps import AppCredentials
 from rotavatar.clock import Clock
 from rotavatar.errors import SlackBusy, SlackError, Unavailable
-from rotavatar.keys import Workspace
+from rotavatar.keys import User, Workspace
+from rotavatar.messages import trace_for
 from rotavatar.settings import InstallPolicy
 from rotavatar.slack import OAuthGrant, SlackClient, home_tab_link
 from rotavatar.store import ConsentStore, WorkspaceStore
@@ -200,7 +201,7 @@ class OAuth:
 
     async def _store(self, site: Site, grant: OAuthGrant) -> Response:
         workspace = await self._home(grant)
-        trace = new_trace()
+        trace = trace_for(workspace, User(grant.user_id), issued_at_ms(grant))
         stored = installation(grant, workspace=workspace, app_id=site.app.app_id, vault=self._vault, trace=trace)
         outcome = await self._workspaces.install(
             stored.workspace,

@@ -45,6 +45,8 @@ class Marker:
             await self._bury([entry for entry, job in batch if not isinstance(job, PublishAsked)])
         if not asked:
             return
+        for _, job in asked:
+            log.debug("tab wanted", workspace=job.workspace, user=job.user, trace=job.trace)
         fresh = await self._fresh(asked)
         metrics.PUBLISHES.labels("fresh").inc(len(fresh))
         await self._publishing.mark(

@@ -92,6 +92,7 @@ class Publisher:
         if form is not Form.FULL:
             metrics.DEGRADED.labels(form.name.lower()).inc()
         self._forms.pop((tab.workspace, tab.user), None)
+        log.info("tab published", workspace=tab.workspace, user=tab.user, trace=reading.trace)
         return Result(outcome="ok", view_hash=shown.hash)
 
     async def _failed(self, tab: Tab, reading: Reading, error: SlackError, *, form: Form, pictures: bool) -> Result:

@@ -11,7 +11,8 @@ from rotavatar.errors import (
     RequestRefused,
     SlackError,
 )
-from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Intent, Member, OwnPhoto, Wish
+from rotavatar.messages import trace_for
+from rotavatar.records import LEAVING, OWN_PICTURE, Idle, Intent, Member, OwnPhoto, Snapshot, Wish
 from rotavatar.slack import sentence_for
 
 RETRY_SECONDS: Final = (15, 60, 300, 900, 3600)
@@ -33,6 +34,12 @@ class Errand(NamedTuple):
 def errand_of(member: Member) -> Errand:
     """What a claim of `member` is for now."""
     return Errand(member.wish, member.wish_at, member.paused, member.epoch)
+
+
+def trace_of(seen: Snapshot, errand: Errand) -> str:
+    """The trace of the request that asked for `errand`; empty for what the schedule, or a look, asked for."""
+    asked = errand.wish not in (Wish.NONE, Wish.CHECK)
+    return trace_for(seen.workspace, seen.user, errand.wish_at) if asked else ""
 
 
 def fulfilled(member: Member, errand: Errand | None) -> Member:

@@ -246,8 +246,8 @@ class Rotation:
             seen = await self._commit(claim, seen, restored)
             return await self._leave(claim, seen, token=token)
         await self._commit(claim, seen, lambda now: self._settled(now, after(now)))
-        wish = "" if errand is None else str(errand.wish)
-        log.info("photo changed", workspace=claim.workspace, user=claim.user, picture=picture, wish=wish)
+        wish, trace = ("", "") if errand is None else (str(errand.wish), results.trace_of(seen, errand))
+        log.info("photo changed", workspace=claim.workspace, user=claim.user, picture=picture, wish=wish, trace=trace)
         return "changed"
 
     async def _nothing_to_put_back(self, claim: Claim, seen: Snapshot, errand: results.Errand, token: str) -> str:
@@ -395,7 +395,8 @@ class Rotation:
         return seen
 
     def _publish(self, seen: Snapshot) -> PublishAsked:
-        return PublishAsked(workspace=seen.workspace, user=seen.user, at=self._now_ms(), trace="")
+        trace = results.trace_of(seen, results.errand_of(member_of(seen)))
+        return PublishAsked(workspace=seen.workspace, user=seen.user, at=self._now_ms(), trace=trace)
 
     def _late(self, claimed_at: float) -> bool:
         return self._clock.now() - claimed_at > self._clock.span(GRANT_SECONDS)

@@ -7,6 +7,8 @@ nothing. `trace` joins the request that Slack sent to its job, its rotation and 
 Ingress and workers are upgraded separately: a reader understands its own version and the one before.
 """
 
+import hashlib
+
 import msgspec
 
 from rotavatar.errors import MalformedMessage
@@ -162,7 +164,15 @@ Job = ScheduleMessage | PublishMessage
 """Every kind there is."""
 
 
-def kind_of(job: Job) -> str:
+def trace_for(workspace: Workspace, user: User, at: int) -> str:
+    """The trace of what a person did at the time `at`: whoever knows these three knows it, so nobody has to store it.
+
+    The record of the member holds when they wished or chose last, so the rotation and the publish that follow have it.
+    """
+    return hashlib.blake2b(f"{workspace} {user} {at}".encode(), digest_size=8).hexdigest()
+
+
+def kind_of(job: Message) -> str:
     """The word by which a job is known in its stream, in the metrics and on the page of messages."""
     return str(type(job).__struct_config__.tag)
 

@@ -118,6 +118,27 @@ def test_log_events_that_operators_are_told_of_exist() -> None:
     assert not events - logged
 
 
+def logged_fields() -> set[str]:
+    """The names that calls of `log.<level>` give, in everything that runs."""
+    levels = {"debug", "info", "warning", "error", "exception"}
+    calls = [
+        node
+        for folder in ("services", "operator")
+        for source in (ROOT / folder).rglob("*.py")
+        if not {"rotavatar_cli", "rotavatar_catalogue"} & set(source.parts)
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels
+    ]
+    return {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
+
+
+def test_fields_of_the_logs_are_described() -> None:
+    page = (DOCS / "logs.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+) \|", page.partition("## One request")[0], re.MULTILINE)
+    described = {field for row in rows for field in re.findall(r"`(\w+)`", row)}
+    assert logged_fields() <= described
+
+
 @pytest.mark.parametrize("page", FOR_PEOPLE, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.faults.product import NAMES, product, until
 from tests.monitoring.promtool import promtool
-from tests.monitoring.scraping import families, series
+from tests.monitoring.scraping import families, metrics_of_rules, series, unknown
 from tests.servers import Server, valkey_binary
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -82,6 +82,12 @@ async def test_work_is_counted_where_it_is_done(pages: Pages) -> None:
     for cause in ("slack", "ours"):
         assert f'rotavatar_rotation_lateness_seconds_count{{cause="{cause}"}}' in pages["rotator"]
     assert 'rotavatar_publish_latency_seconds_count{looking="yes"}' in pages["publisher"]
+
+
+async def test_every_metric_that_rules_read_is_told(pages: Pages) -> None:
+    read = {name for name in metrics_of_rules() if not name.startswith("rotavatar_operator_")}
+    assert len(read) > 15
+    assert not unknown(read, set().union(*map(families, pages.values())))
 
 
 async def test_no_label_holds_a_workspace_or_a_member(pages: Pages) -> None:

@@ -3,8 +3,6 @@
 import pytest
 
 from control_plane.plane import ControlPlane
-from rotavatar import keys
-from rotavatar.keys import Workspace
 from rotavatar.records import Status
 from rotavatar.store import AppStore
 from rotavatar.store.workspaces import ChoreKind
@@ -295,20 +293,3 @@ async def test_an_operator_of_the_cluster(
         await declared(operator)
         await operator.until_condition("acme", "True", "Ready")
         assert await operator.stop() == 0
-
-
-async def test_no_token_is_told_anywhere(operator: Operator) -> None:
-    await operator.start()
-    token = await declared(operator)
-    await operator.until_condition("acme", "True", "Ready")
-    await operator.patch_tenant("acme", suspend=True)
-    await operator.until_condition("acme", "False", "Suspended")
-    raw = operator.valkey.command("HGETALL", keys.workspace(Workspace(TEAM)))
-    everywhere = [
-        str(await operator.tenant("acme")),
-        str(await operator.api("GET", f"/apis/events.k8s.io/v1/namespaces/{operator.namespace}/events")),
-        operator.log,
-        await operator.metrics(),
-        str(raw),
-    ]
-    assert not [text for text in everywhere if token in text]

@@ -169,12 +169,12 @@ whose names it knows, 16 at a time. *Empty* is an on.event handler that does not
 changed tenants.
 
 Cold: nobody has seen a tenant, Redis is empty. The operator reads each Secret, asks the stub of Slack, which says yes
-at once, seals the token, writes the record and the status. ROTAVATAR_TOKEN_CHECKS_PER_SECOND is
-1000 for that; at the 100 that is shipped, 10,000 new tokens take 100 s, as they should. Restart: five tenants that
-lie evenly in the listing get another policy one second after the process was started; applied is when their records
-say so, or when the empty operator's handler was called. Writes are those of a restart before, without any change. A
-Secret's change is timed from when it was due until the record names the version that it made. A look at an unchanged
-tenant: all 10,000 are marked in Redis as changed, as an installation does, though none is; taking the mark away is
-part of it.""",
+at once, seals the token, writes the record and the status. ROTAVATAR_TOKEN_CHECKS_PER_SECOND is 1000 for that; at the
+100 that is shipped, 10,000 new tokens take 100 s, as they should. Restart: five tenants that lie evenly in the
+listing get another policy one second after the process was started; applied is when their records say so, or when the
+empty operator's handler was called. Writes are those of a restart before, without any change. A Secret's change is
+timed from when it was due until the record names the version that it made. A look at an unchanged tenant: all 10,000
+are marked in Redis as changed, as an installation does, though none is; taking the mark away is part of it.
+resyncPeriod is 24h, so that next to no slow look at a whole tenant falls into a measurement.""",
     measure=measure,
 )

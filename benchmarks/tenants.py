@@ -123,7 +123,12 @@ def tenant(number: int) -> Body:
         "apiVersion": "rotavatar.dev/v1alpha1",
         "kind": "SlackTenant",
         "metadata": {"name": name},
-        "spec": {"workspace": workspace_name(number), "botToken": reference, "policy": policy},
+        "spec": {
+            "workspace": workspace_name(number),
+            "botToken": reference,
+            "policy": policy,
+            "resyncPeriod": "24h",
+        },
     }
 
 

@@ -15,7 +15,7 @@ from benchmarks.rig import ROOT
 PAGE: Final = ROOT / "benchmarks/RESULTS.md"
 TABLE: Final = "| row | figure | must reach | measured | reached |"
 KEPT: Final = ROOT / ".cache/bench-results"
-PEERS: Final = ("slack-bolt", "streaq", "taskiq-redis", "faststream", "limits", "starlette", "uvicorn", "redis")
+PEERS: Final = ("slack-bolt", "streaq", "taskiq-redis", "faststream", "limits", "starlette", "uvicorn", "redis", "kopf")
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ async def test_secrets_that_are_missing_come_and_go(operator: Operator) -> None:
     await operator.start()
     await operator.create_tenant("acme", workspace=TEAM, botToken={"name": "acme-slack"})
     await operator.until_condition("acme", "False", "SecretNotFound")
+    await operator.until_condition("acme", "Unknown", "NotChecked", kind="CredentialsValid")
     token = operator.workspace(TEAM)
     await operator.apply_secret("acme-slack", another=token)
     await operator.until_condition("acme", "False", "KeyNotFound")
@@ -92,6 +93,19 @@ async def test_without_a_token_the_policy_is_in_place_and_the_link_is_told(opera
     await operator.install(TEAM, "U0ANA")
     await operator.until_condition("acme", "True", "Ready")
     assert await operator.secret("acme") is None
+
+
+async def test_a_policy_that_cannot_be_leaves_the_one_before_in_force(operator: Operator) -> None:
+    await operator.start()
+    await declared(operator, policy={"lifelike": True})
+    await operator.until_condition("acme", "True", "Ready")
+    await operator.patch_tenant("acme", policy={"lifelike": False, "zone": "Europe/Nowhere"})
+    await operator.until_condition("acme", "False", "PolicyInvalid", kind="Synced")
+    await operator.until_condition("acme", "False", "PolicyInvalid")
+    assert "there is no time zone Europe/Nowhere" in await operator.message("acme")
+    record = await operator.record(TEAM)
+    assert record is not None
+    assert record.policy.lifelike
 
 
 async def test_slack_being_away_changes_nothing_that_works(operator: Operator) -> None:

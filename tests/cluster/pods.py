@@ -189,7 +189,7 @@ class Pod:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "pod", "cluster": cluster}],
-            "users": [{"name": "pod", "user": {"tokenFile": str(folder / "token")}}],
+            "users": [{"name": "pod", "user": {"token": (folder / "token").read_text()}}],
             "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}],
             "current-context": "pod",
         }

@@ -4,12 +4,15 @@ import asyncio
 import time
 from typing import Final, NamedTuple
 
+import msgspec
+
 from benchmarks.kubernetes_client import MERGE
 from benchmarks.population import workspace_name
 from benchmarks.rig import Program, program, until
 from benchmarks.tenants import COLLECTION, YARDSTICK, Tenants, name_of
 from benchmarks.tenants_running import BOTH, PATIENCE_SECONDS, Running, Spent, operator
 from rotavatar import keys
+from rotavatar.policy import Policy
 from tests.servers import Server
 
 AFTER_SECONDS: Final = 1.0
@@ -55,10 +58,9 @@ def empty(tenants: Tenants, turn: int) -> float:
 def ours(tenants: Tenants, server: Server, slack: str, turn: int) -> float:
     """Our operator: the seconds until the services find the last change in Redis."""
     with operator(tenants, server, slack) as running:
-        before = _policies(tenants, server)
         _change(tenants, running.program, turn)
         until(
-            lambda: all(old != new for old, new in zip(before, _policies(tenants, server), strict=True)),
+            lambda: all(policy.max_members == _members(turn) for policy in _policies(tenants, server)),
             seconds=PATIENCE_SECONDS,
             every=0.005,
             alive=running.program,
@@ -81,7 +83,7 @@ def _spread(tenants: Tenants) -> list[int]:
 def _change(tenants: Tenants, running: Program, turn: int) -> dict[str, int]:
     """Change the spread tenants' policies a second after the start; their generations by name."""
     time.sleep(max(0.0, running.began + AFTER_SECONDS - time.time()))
-    patch = {"spec": {"policy": {"maxMembers": 1000 + turn}}}
+    patch = {"spec": {"policy": {"maxMembers": _members(turn)}}}
 
     async def change() -> dict[str, int]:
         async with tenants.client() as client:
@@ -94,10 +96,14 @@ def _change(tenants: Tenants, running: Program, turn: int) -> dict[str, int]:
     return asyncio.run(change())
 
 
-def _policies(tenants: Tenants, server: Server) -> list[bytes]:
+def _members(turn: int) -> int:
+    return 1000 + turn
+
+
+def _policies(tenants: Tenants, server: Server) -> list[Policy]:
     with server.client() as client:
         read = [client.hget(keys.workspace(workspace_name(number)), "p") for number in _spread(tenants)]
-    return [policy or b"" for policy in read]  # type: ignore[misc]
+    return [msgspec.json.decode(policy or b"{}", type=Policy) for policy in read]
 
 
 def _look_at_all(tenants: Tenants, server: Server, running: Running) -> Spent:

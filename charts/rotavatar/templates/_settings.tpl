@@ -48,6 +48,7 @@ ROTAVATAR_INSTALL_NAMESPACE: {{ . | quote }}
 {{- with $values.operator.installTenantPolicy }}
 ROTAVATAR_INSTALL_TENANT_POLICY: {{ toJson . | quote }}
 {{- end }}
+ROTAVATAR_TOKEN_CHECKS_PER_SECOND: {{ $values.operator.tokenChecksPerSecond | quote }}
 {{- end }}
 {{- if has .component (list "rotator" "toolbox") }}
 ROTAVATAR_PHOTO_STORE_URL: {{ default "/var/lib/rotavatar/photos" $values.photoStore.url }}

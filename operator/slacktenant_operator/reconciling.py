@@ -105,11 +105,8 @@ class Reconciling:
 
     async def _round(self, workspace: Workspace) -> tuple[bool, float | None]:
         tenants = self._cache.of(workspace)
-        try:
+        async with self._releasing.redis_for(tenants):
             record, tally = await asyncio.gather(self._workspaces.read(workspace), self._members.tally(workspace))
-        except Unavailable:
-            await self._releasing.without_redis(tenants)
-            raise
         holder = governing(tenants)
         leaving = [tenant for tenant in tenants if tenant.metadata.deletion_timestamp is not None]
         if holder is None:
@@ -123,7 +120,8 @@ class Reconciling:
         else:
             governed_, seconds = await self._govern(workspace, holder, record, tally)
             changed = governed_ | await self._refuse_others(workspace, holder, tenants)
-        changed |= await self._releasing.forget_apps([*leaving, *self._cache.ended(workspace).values()])
+        async with self._releasing.redis_for(leaving):
+            changed |= await self._releasing.forget_apps([*leaving, *self._cache.ended(workspace).values()])
         for tenant in leaving:
             if self._mirroring.mirrors(tenant):
                 changed |= await self._mirroring.remove(tenant)
@@ -144,10 +142,12 @@ class Reconciling:
         tenant = self._cache.get(named(tenant)) or tenant
         policy, synced = stating.declared_policy(tenant)
         if tenant.spec.app is not None and resolved.values:
-            settled = await self._apps.settle(tenant, tenant.spec.app, resolved.values)
+            async with self._releasing.redis_for(self._cache.of(workspace)):
+                settled = await self._apps.settle(tenant, tenant.spec.app, resolved.values)
             changed, synced = changed | settled.changed, settled.conflict or synced
         after = governed(record, tenant, policy=policy, token=resolved.token, app=app, now_ms=self._committing.now_ms())
-        changed |= await self._committing.commit(workspace, record, after)
+        async with self._releasing.redis_for(self._cache.of(workspace)):
+            changed |= await self._committing.commit(workspace, record, after)
         if mirrors:
             changed |= await self._mirroring.mirror(workspace, tenant, after)
             if await self._mirroring.end(tenant, after):

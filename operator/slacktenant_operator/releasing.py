@@ -4,7 +4,8 @@ Nobody waits for ever: who cannot be cleaned up after goes after a while all the
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -82,10 +83,11 @@ class Releasing:
         after = ending.after_end(record, seen, members=tally.members, now_ms=self._committing.now_ms())
         if ending.ends(record, after):
             await self._revoke(workspace, record, leaving)
-        if record.app and record.tenant not in seen and not tally.members:
-            await self._apps.forget(record.app)
         log.info("tenant gone", workspace=workspace, tenant=record.tenant, kept=after.status is not Status.UNINSTALLED)
-        return await self._committing.commit(workspace, record, after)
+        async with self.redis_for(leaving):
+            if record.app and record.tenant not in seen and not tally.members:
+                await self._apps.forget(record.app)
+            return await self._committing.commit(workspace, record, after)
 
     async def forget_apps(self, leaving: Iterable[SlackTenant]) -> bool:
         """Let Slack apps go with the last tenant that declares them; whether one went."""
@@ -107,7 +109,16 @@ class Releasing:
                 self._again(workspace)
         return True
 
-    async def without_redis(self, tenants: Iterable[SlackTenant]) -> None:
+    @asynccontextmanager
+    async def redis_for(self, tenants: Iterable[SlackTenant]) -> AsyncIterator[None]:
+        """Where Redis is away, or takes no writes, `tenants` are told so before Unavailable is raised."""
+        try:
+            yield
+        except Unavailable:
+            await self._without_redis(tenants)
+            raise
+
+    async def _without_redis(self, tenants: Iterable[SlackTenant]) -> None:
         """Say of what changed that it waits for Redis, and let nobody wait for ever who is being deleted."""
         now = self._clock.wall()
         for tenant in tenants:

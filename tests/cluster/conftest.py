@@ -15,6 +15,20 @@ from tests.cluster.staging import Stage, staging
 from tests.cluster.tenants import install_definition
 from tests.servers import Server
 
+FOLDER = Path(__file__).parent
+LAST = FOLDER / "test_used_rights.py"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Look at the rights that were used when all tests of the operator are over, and only where all of them run."""
+    chosen = {item.path for item in items}
+    last = [item for item in items if item.path == LAST]
+    others = [item for item in items if item.path != LAST]
+    if last and not chosen.issuperset(FOLDER.glob("test_operator_*.py")):
+        config.hook.pytest_deselected(items=last)
+        last = []
+    items[:] = [*others, *last]
+
 
 class AuditLogs:
     """What was done at all API servers of the session, those included that a test had for itself."""

@@ -86,6 +86,7 @@ class Operator:
         self.metrics_port = free_port()
         self.process: Process | None = None
         self.person: Api = plane.api
+        self.program = ["-m", "slacktenant_operator"]
         self.redis: Redis
 
     @property
@@ -122,7 +123,7 @@ class Operator:
         environment = {**os.environ, **self.environment(), "KUBECONFIG": str(self.kubeconfig)}
         with (self.folder / "operator.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "slacktenant_operator", env=environment, stdout=log, stderr=log
+                sys.executable, *self.program, env=environment, stdout=log, stderr=log
             )
         if ready:
             await self.until(self.is_ready, "the operator is ready")

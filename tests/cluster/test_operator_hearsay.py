@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import pytest
 
 from rotavatar.errors import Unavailable
+from rotavatar.records import Status
+from slacktenant_operator import ending
 from slacktenant_operator.cluster import Overtaken
 from tests.cluster.operating import Body
 from tests.cluster.staging import AWAY, Stage
@@ -23,6 +25,8 @@ from tests.cluster.test_operator_deaths import (
     Act,
     declare,
     declare_app,
+    declare_with_member,
+    delete,
     join,
     played,
     rotate,
@@ -66,6 +70,40 @@ async def test_refused_and_lost_writes(stage: Stage, name: str) -> None:
         assert await stage.end_state() == undisturbed, weather.effects
         blows += weather.blows
     assert blows
+
+
+class ReadOnly(Fuse):
+    """Redis answers, and takes no writes: it is full, or became a replica."""
+
+    async def around(self, name: str, effect: Callable[[], Awaitable[T]], *, lost: Exception) -> T:
+        if lost is not AWAY:
+            raise lost
+        return await effect()
+
+
+async def test_a_redis_without_writes_is_told_and_holds_nobody_for_ever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await declare_with_member(stage)
+    await stage.settle()
+    stage.process.under(ReadOnly())
+    await stage.world.patch_tenant("acme", policy={"lifelike": True})
+    await stage.process.hear()
+    await stage.process.work()
+    assert await stage.world.condition("acme", "Synced") == ("False", "RedisUnavailable")
+    await delete(stage)
+    await stage.process.hear()
+    await stage.process.work()
+    assert await stage.world.tenant("acme") is not None
+    monkeypatch.setattr(ending, "PATIENCE_SECONDS", 0.0)
+    stage.process.resync()
+    await stage.process.work()
+    assert await stage.world.tenant("acme") is None
+    stage.process.under(Fuse())
+    await stage.settle()
+    record = await stage.world.record(TEAM)
+    assert record is not None
+    assert (record.tenant, record.status) == ("", Status.UNINSTALLED)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-COPIED: Final = ("services", "simulator", "operator", "tools", "tests", "pyproject.toml")
+COPIED: Final = ("services", "simulator", "operator", "tools", "tests", "k8s", "pyproject.toml")
 AT_ONCE: Final = 2
 SECONDS: Final = 900
 """A mutation may make a test wait for what never comes; pytest's own timeout ends it long before."""
@@ -37,6 +37,11 @@ MACHINE: Final = "tests/unit/test_member_machine.py"
 SWEEPING: Final = "tests/integration/test_sweeping.py"
 COMMANDS: Final = "tests/unit/test_redis_commands.py"
 DEATHS: Final = "tests/faults/test_deaths.py"
+DYING: Final = "tests/cluster/test_operator_deaths.py::test_death_at_every_write"
+HEARSAY: Final = "tests/cluster/test_operator_hearsay.py"
+CANARY: Final = "tests/cluster/test_operator_canary.py::test_nothing_leaks"
+RECONCILING: Final = "operator/slacktenant_operator/reconciling.py"
+RELEASING: Final = "operator/slacktenant_operator/releasing.py"
 CONSUMER: Final = f"{STORE}::test_a_consumer_does_jobs_buries_bad_ones_and_leaves_nothing[valkey]"
 
 
@@ -574,6 +579,84 @@ MUTATIONS: Final = (
         "'s', 'sa', 'ra', 'so')",
         "'s', 'sa', 'ra', 'so', 'su')",
         f"{INSTALLING}::test_a_new_workspace_waits_for_approval_and_one_that_is_known_does_not[valkey]",
+    ),
+    Mutation(
+        15,
+        "the finalizer goes before what it waits for is done",
+        RECONCILING,
+        "        holder = governing(tenants)\n",
+        "        for each in tenants:\n"
+        "            if each.metadata.deletion_timestamp is not None:\n"
+        "                await self._releasing.finalize(each, wanted=False)\n"
+        "        holder = governing(tenants)\n",
+        f"{DYING}[deleted with members]",
+    ),
+    Mutation(
+        15,
+        "a tenant that the operator does not know yet is taken for gone",
+        RELEASING,
+        "if record.tenant not in seen and not await self._is_gone(record.tenant):",
+        "if record.tenant not in seen and False:",
+        f"{HEARSAY}::test_a_restart_that_is_told_what_was[declared]",
+    ),
+    Mutation(
+        15,
+        "a status that met a conflict counts as written",
+        "operator/slacktenant_operator/reporting.py",
+        "        body = await self._cluster.patch_status(named(tenant), tenant.metadata.uid, patch)\n",
+        "        try:\n"
+        "            body = await self._cluster.patch_status(named(tenant), tenant.metadata.uid, patch)\n"
+        "        except RotavatarError:\n"
+        "            return False\n",
+        f"{HEARSAY}::test_refused_and_lost_writes[suspended]",
+    ),
+    Mutation(
+        15,
+        "a change of which no event told is never found",
+        "operator/slacktenant_operator/comparing.py",
+        "if self._is_behind(metadata))",
+        "if False)",
+        f"{HEARSAY}::test_what_nobody_tells_is_found_out[the policy is another]",
+    ),
+    Mutation(
+        15,
+        "a deletion of which no event told is never found",
+        "operator/slacktenant_operator/comparing.py",
+        "if at not in listed or listed[at].uid != uid:",
+        "if not at:",
+        f"{HEARSAY}::test_what_nobody_tells_is_found_out[deleted]",
+    ),
+    Mutation(
+        15,
+        "a token that is no longer declared stays in use",
+        "operator/slacktenant_operator/decision.py",
+        "if tenant.spec.bot_token is None and present.source:",
+        "if False:",
+        f"{HEARSAY}::test_after_any_way_the_last_spec_counts[the app of the settings]",
+    ),
+    Mutation(
+        15,
+        "a Redis that takes no writes holds a deletion for ever",
+        RELEASING,
+        "            await self._without_redis(tenants)\n",
+        "",
+        f"{HEARSAY}::test_a_redis_without_writes_is_told_and_holds_nobody_for_ever",
+    ),
+    Mutation(
+        16,
+        "a client secret is logged",
+        "operator/slacktenant_operator/own_apps.py",
+        'log.info("slack app stored", ',
+        'log.info("slack app stored", read=wanted.client_secret.reveal(), ',
+        CANARY,
+    ),
+    Mutation(
+        16,
+        "a client secret stands in Redis in clear",
+        "operator/slacktenant_operator/own_apps.py",
+        "seal_app(self._vault, wanted), source=source)",
+        "seal_app(self._vault, wanted), source=source + wanted.client_secret.reveal())",
+        CANARY,
     ),
 )
 

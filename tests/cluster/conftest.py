@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent
 LAST = FOLDER / "test_used_rights.py"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Look at the rights that were used when all tests of the operator are over, and only where all of them run."""
     chosen = {item.path for item in items}

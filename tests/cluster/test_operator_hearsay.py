@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from rotavatar.errors import Unavailable
+from rotavatar.keys import Workspace
 from rotavatar.records import Status
 from slacktenant_operator import ending
 from slacktenant_operator.cluster import Overtaken
@@ -117,6 +118,7 @@ async def test_a_restart_that_is_told_what_was(stage: Stage, name: str) -> None:
     await scenario.act(stage)
     await stage.settle()
     await stage.restart(stale=old)
+    stage.process.parts._ears.record(Workspace(TEAM))
     await stage.process.work()
     await stage.settle()
     ended = await stage.end_state()

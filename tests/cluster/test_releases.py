@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from control_plane.plane import ControlPlane, running
-from tests.chart.rendering import CHART, SETS, Refused
+from tests.chart.rendering import CHART, RELEASE, SETS, Refused
 from tests.cluster.releases import QUICK, Inventory, Release, inventory
 from tests.cluster.surroundings import (
     OPTIONS,
@@ -155,8 +155,12 @@ def test_what_was_kept_is_taken_up_again_and_goes_with_the_commands_of_the_guide
     it.install("trial", values=QUICK)
     again = it.listed("v1/persistentvolumeclaims")
     assert [each["metadata"]["uid"] for each in again] == [each["metadata"]["uid"] for each in claims]
+    it.upgrade("trial", values={"ingressApi": {"nodeSelector": {"there-is": "none"}}}, wait=())
+    with pytest.raises(Refused):
+        it.run("test", RELEASE, "--timeout", "2s")
     it.uninstall()
-    assert len(commands_that_clean_up()) == 3
+    assert [each["metadata"]["name"] for each in it.listed("batch/v1/jobs")] == ["rotavatar-test"]
+    assert len(commands_that_clean_up()) == 4
     for words in commands_that_clean_up():
         plane.kubectl(*words, "--namespace", it.namespace)
     eventually(lambda: inventory(plane) == before, "nothing is left")

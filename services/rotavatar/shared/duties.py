@@ -14,7 +14,7 @@ BACKLOG_SECONDS: Final = 0.0
 """Each round."""
 
 CENSUS_SECONDS: Final = 300.0
-"""A census of a hundred thousand members takes a few seconds of a process, and Redis half of one."""
+"""A census reads every member, and what it counts changes slowly."""
 
 
 def office(redis: Redis, *, clock: Clock, keys: KeyRing) -> Office:

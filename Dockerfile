@@ -53,10 +53,7 @@ RUN pip --python /opt/rotavatar/bin/python install --no-compile --require-hashes
 COPY services/rotavatar app/rotavatar
 COPY services/rotavatar_cli app/rotavatar_cli
 COPY services/rotavatar_catalogue app/rotavatar_catalogue
-ARG VERSION=0.1.0
 RUN bin/python -m compileall -q --invalidation-mode unchecked-hash . \
-    && mkdir "app/rotavatar-${VERSION}.dist-info" \
-    && printf 'Metadata-Version: 2.1\nName: rotavatar\nVersion: %s\n' "${VERSION}" > "app/rotavatar-${VERSION}.dist-info/METADATA" \
     && printf '#!/bin/sh\nexec python -m rotavatar_cli "$@"\n' > bin/rotavatar \
     && chmod 0755 bin/rotavatar
 

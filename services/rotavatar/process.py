@@ -15,13 +15,12 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import structlog
 import uvloop
 
-from rotavatar import telemetry
+from rotavatar import VERSION, telemetry
 from rotavatar.errors import ConfigurationError
 from rotavatar.metrics import BUILD
 
@@ -86,7 +85,7 @@ def run(name: str, serve: Serve, *, grace: float = GRACE_SECONDS) -> int:
     SIGTERM and SIGINT set `life.stopping`; after `grace` seconds, or at a second signal, what still runs is cancelled.
     """
     telemetry.configure(name)
-    BUILD.labels(name, version("rotavatar"), platform.python_version()).set(1)
+    BUILD.labels(name, VERSION, platform.python_version()).set(1)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_live(serve, grace=grace))

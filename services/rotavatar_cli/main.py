@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version as installed_version
 from typing import Annotated, Final
 
 import typer
 
+from rotavatar import VERSION
 from rotavatar.errors import ConfigurationError, RotavatarError
 from rotavatar_cli import dead_letters, members, vault_keys, workspaces
 from rotavatar_cli.catalogue import AS_IT_IS, catalogue
@@ -52,7 +52,7 @@ app.command(short_help="Put every photo back, revoke all tokens, forget all")(te
 @app.command(short_help="Print the version")
 def version() -> None:
     """Print the version."""
-    typer.echo(installed_version("rotavatar"))
+    typer.echo(VERSION)
 
 
 @app.callback()

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from rotavatar import VERSION
 from tests.chart.rendering import component, render
 
 ROOT: Final = Path(__file__).parents[2]
@@ -87,6 +88,7 @@ def test_images_say_what_they_are() -> None:
 
 def test_the_version_of_images_is_that_of_the_project() -> None:
     (version,) = set(re.findall(r"^ARG VERSION=(\S+)$", DOCKERFILE, re.MULTILINE))
+    assert version == VERSION
     assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
     assert f"appVersion: {version}\n" in (ROOT / "charts/rotavatar/Chart.yaml").read_text()
 

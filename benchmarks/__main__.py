@@ -17,7 +17,7 @@ from benchmarks import (
     rotations,
     streams,
 )
-from benchmarks.report import Row, keep, show, write_page
+from benchmarks.report import Row, show, write_page
 
 ROWS: tuple[Row, ...] = (
     ack.ROW,
@@ -61,8 +61,7 @@ def _measured(row: Row, *, quick: bool) -> bool:
     show(findings)
     print(f"  ({seconds:.0f} s)", flush=True)
     if not quick:
-        keep(row, findings, seconds=seconds)
-        write_page(ROWS)
+        write_page(ROWS, row, findings, seconds=seconds)
     return True
 
 

@@ -1,10 +1,10 @@
-"""What was found, kept row by row, and the page made from it."""
+"""What was found, and the page that keeps it, row by row."""
 
-import json
 import os
 import platform
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,6 @@ from benchmarks.rig import ROOT
 
 PAGE: Final = ROOT / "benchmarks/RESULTS.md"
 TABLE: Final = "| row | figure | must reach | measured | reached |"
-KEPT: Final = ROOT / ".cache/bench-results"
 PEERS: Final = ("slack-bolt", "streaq", "taskiq-redis", "faststream", "limits", "starlette", "uvicorn", "redis", "kopf")
 
 
@@ -38,44 +37,28 @@ class Row:
     measure: Callable[[bool], Sequence[Finding]]
 
 
-def keep(row: Row, findings: Sequence[Finding], *, seconds: float) -> None:
-    """Remember what a row found, in place of what it found before."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    found = {
-        "title": row.title,
-        "method": row.method,
-        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "seconds": round(seconds),
-        "findings": [asdict(finding) for finding in findings],
-    }
-    (KEPT / f"{row.name}.json").write_text(json.dumps(found))
-
-
-def write_page(rows: Sequence[Row]) -> None:
-    """Make RESULTS.md from the latest of each row."""
-    there = [(row.name, json.loads(path.read_text())) for row in rows if (path := KEPT / f"{row.name}.json").exists()]
-    lines = [
-        "# What it costs",
-        "",
-        *_head(),
-        "",
-        "| row | figure | must reach | measured | reached |",
-        "|---|---|---|---|---|",
-    ]
-    for name, found in there:
-        for finding in found["findings"]:
-            cells = (
-                f"[{name}](#{name})",
-                finding["what"],
-                finding["target"],
-                finding["result"],
-                _word(finding["reached"]),
-            )
-            lines.append("| " + " | ".join(cells) + " |")
-    for name, found in there:
-        lines += ["", f"## {name}", "", found["title"], "", *found["method"].strip().splitlines(), ""]
-        lines += [f"Made by `make bench ROW={name}` in {found['seconds']} s, {found['measured']}."]
+def write_page(rows: Sequence[Row], row: Row, findings: Sequence[Finding], *, seconds: float) -> None:
+    """Put what `row` found into RESULTS.md, in place of what it found before; the other rows stay as they are."""
+    page = PAGE.read_text() if PAGE.exists() else ""
+    names = [each.name for each in rows]
+    table = {name: re.findall(rf"^\| \[{name}\]\(#{name}\) \|.*$", page, re.MULTILINE) for name in names}
+    told = {name: text.strip() for name, _, text in (part.partition("\n") for part in page.split("\n## ")[1:])}
+    table[row.name] = [_line(row.name, finding) for finding in findings]
+    told[row.name] = _told(row, seconds)
+    lines = ["# What it costs", "", *_head(), "", TABLE, "|---|---|---|---|---|"]
+    lines += [line for name in names for line in table[name]]
+    lines += [line for name in names if name in told for line in ("", f"## {name}", "", told[name])]
     PAGE.write_text("\n".join(lines) + "\n")
+
+
+def _line(name: str, finding: Finding) -> str:
+    cells = (f"[{name}](#{name})", finding.what, finding.target, finding.result, _word(finding.reached))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _told(row: Row, seconds: float) -> str:
+    made = f"Made by `make bench ROW={row.name}` in {seconds:.0f} s, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    return f"{row.title}\n\n{row.method.strip()}\n\n{made}"
 
 
 def show(findings: Sequence[Finding]) -> None:

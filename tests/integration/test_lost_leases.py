@@ -5,8 +5,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 from prometheus_client import REGISTRY
+from structlog.testing import LogCapture
 
+from rotator import given_up
 from rotator.rotation import LEASE_SECONDS
 from rotavatar import keys
 from rotavatar.keys import User, Workspace
@@ -134,16 +137,19 @@ def given_up_counted() -> float:
 
 
 async def test_the_end_is_said_to_the_operator_and_to_the_member(
-    on: Stage, cursed: Cursed, capsys: pytest.CaptureFixture[str]
+    on: Stage, cursed: Cursed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await cursed.die()
+    said = LogCapture()
+    monkeypatch.setattr(given_up, "log", structlog.wrap_logger(None, processors=[said]))
     partition = keys.partition_of(Workspace(cursed.team))
     asked = int(await on.redis.execute(partition, "XLEN", keys.publish_jobs(partition)))
     before = given_up_counted()
     await on.rotation.carry_out(claim, claimed_at=on.clock.now())
     assert given_up_counted() == before + 1
-    said = capsys.readouterr().out
-    assert "rotation given up" in said and cursed.user in said
+    assert [(event["event"], event["user"], event["log_level"]) for event in said.entries] == [
+        ("rotation given up", cursed.user, "error")
+    ]
     seen = await on.seen(cursed.team, cursed.user)
     assert seen.member is not None and seen.due is not None
     assert (seen.member.problem, seen.member.wish) == (BROKEN, Wish.SHUFFLE)
